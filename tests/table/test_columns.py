@@ -1,0 +1,76 @@
+from bisect import bisect_left
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from rotoro.table.columns import OCTETS, Column, column, equal, group_ends, group_starts, locate, memory, whole
+from tests.table.worlds import patient
+
+S2 = np.dtype("S2")
+
+
+def pairs(*keys: bytes) -> Column:
+    return column("keys", keys, S2)
+
+
+class ColumnTests(SynchronousTestCase):
+    def test_built_from_octets(self) -> None:
+        self.assertEqual(pairs(b"\0\0", b"\1\0").tobytes(), b"\0\0\1\0")
+        self.assertEqual(column("keys", [b"", b"a\0"], OCTETS).tolist(), [b"", b"a\0"])
+        self.assertEqual(column("times", [1, 2], np.dtype(np.uint32)).tolist(), [1, 2])
+
+    def test_a_column_stays_what_it_is(self) -> None:
+        keys = pairs(b"aa")
+        self.assertIs(column("keys", keys, S2), keys)
+
+    def test_nothing_is_converted(self) -> None:
+        for data in ([b"abc"], [b"a"], np.array([b"abc"]), np.array([[b"ab"]]), np.array([1])):
+            with self.subTest(data=data):
+                refusal = self.assertRaises(ValueError, column, "vrp4 keys", data, S2)
+                self.assertIn("vrp4 keys", str(refusal))
+
+    def test_whole(self) -> None:
+        self.assertEqual(whole(pairs(b"\0\0", b"\1\0"), 1), b"\1\0")
+        self.assertEqual(whole(column("keys", [b"\1\0\0"], OCTETS), 0), b"\1\0\0")
+
+    def test_groups(self) -> None:
+        keys = pairs(b"aa", b"aa", b"bb", b"cc", b"cc")
+        ends = group_ends(keys)
+        self.assertEqual(ends.tolist(), [False, True, True, False, True])
+        self.assertEqual(group_starts(ends).tolist(), [True, False, True, True, False])
+        self.assertEqual(group_starts(group_ends(pairs())).tolist(), [])
+
+    def test_equal(self) -> None:
+        one, same, other = pairs(b"aa"), pairs(b"aa"), pairs(b"ab")
+        self.assertEqual([equal(one, one), equal(one, same), equal(one, other)], [True, True, False])
+        self.assertEqual([equal(None, None), equal(one, None), equal(None, one)], [True, False, False])
+
+    def test_memory_counts_python_bytes(self) -> None:
+        self.assertEqual(memory(None), 0)
+        self.assertEqual(memory(pairs(b"aa", b"bb")), 4)
+        self.assertGreater(memory(column("keys", [bytes(1000)], OCTETS)), 1000)
+
+
+class LocateTests(SynchronousTestCase):
+    @patient
+    @given(
+        st.sampled_from((S2, OCTETS)),
+        st.sets(st.binary(min_size=2, max_size=2), max_size=40),
+        st.sets(st.binary(min_size=2, max_size=2), max_size=40),
+        st.integers(0, 40),
+    )
+    def test_by_search_and_by_merge(
+        self, dtype: np.dtype[np.bytes_], some: set[bytes], others: set[bytes], shared: int
+    ) -> None:
+        keys, wanted = sorted(some), sorted(others | set(sorted(some)[:shared]))
+        rows, there = locate(column("keys", keys, dtype), column("keys", wanted, dtype))
+        self.assertEqual(rows.tolist(), [bisect_left(keys, key) for key in wanted])
+        self.assertEqual(there.tolist(), [key in some for key in wanted])
+
+    def test_few_in_many(self) -> None:
+        keys = np.arange(1000, dtype=">u2").view("S2")
+        rows, there = locate(keys, np.array([0, 7, 999, 1000, 5000], ">u2").view("S2"))
+        self.assertEqual(rows.tolist(), [0, 7, 999, 1000, 1000])
+        self.assertEqual(there.tolist(), [True, True, True, False, False])
