@@ -1,0 +1,1 @@
+"""BGP, BMP and MRT in our terms: octets to batches of routes, without files, sockets or clocks."""
