@@ -87,13 +87,13 @@ class History:
         """How many commits a follower may be behind."""
         return len(self._diffs)
 
-    def commit(self, snapshot: Snapshot) -> Diff | None:
-        """Make this the current snapshot; returns what changed.
+    def commit(self, snapshot: Snapshot, diff: Diff | None = None) -> Diff | None:
+        """Make this the current snapshot; returns what changed. Who knows the diff that leads there gives it too.
 
         Returns None, and keeps serial and snapshot, if nothing did. The first commit takes the initial serial, even if
         there are no records.
         """
-        return self._advance(self.snapshot.diff(snapshot), snapshot)
+        return self._advance(self.snapshot.diff(snapshot) if diff is None else diff, snapshot)
 
     def commit_diff(self, diff: Diff) -> Diff | None:
         """Apply this to the current snapshot; like `commit`. Raises MisplacedDiff if it does not start from there."""

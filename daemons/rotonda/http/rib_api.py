@@ -1,0 +1,216 @@
+"""The API of a daemon with RIBs: its routes, where they come from, and how it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+from twisted.web.server import Site
+
+from rotonda.http import parameters as read
+from rotonda.http.answers import Answer, json_answer, streamed_object
+from rotonda.http.common import health_routes, status_of, table_of
+from rotonda.http.errors import Refused, excerpt, suggestion
+from rotonda.http.routing import Asked, Route
+from rotonda.http.site import api_site
+from rotonda.http.views import Clock, Place, Rib, RibView, Validation
+from rotonda.rib.display import FIELDS
+from rotonda.rib.distinct import PrefixCounts
+from rotonda.rib.page import Page
+from rotonda.rib.places import BadCursor
+from rotonda.rib.prefixes import Prefix, address_text
+from rotonda.rib.query import DEFAULT_LIMIT, MOST_ROUTES, Match, Query, answer
+from rotonda.rib.rows import STATUS, shown
+from rotoro.table import NO_PARENT, Ingress
+
+PARAMETERS = (
+    "prefix", "ip", "match", "itself", "family", "origin", "community", "ingress", "peer_as", "peer", "status",
+    "limit", "cursor", "fields",
+)  # fmt: skip
+_OF_PATH = tuple(name for name in PARAMETERS if name not in ("prefix", "ip"))
+_FAMILIES = {"4": 4, "6": 6, "ipv4": 4, "ipv6": 6}
+_STATES = {word: state for state, word in STATUS.items()}
+_PIECE = 500
+
+
+class ShownIngress(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An ingress for people."""
+
+    number: int
+    kind: str
+    state: str
+    link: str
+    name: str = ""
+    peer: str = ""
+    peer_as: int = 0
+    bgp_id: str = ""
+    distinguisher: int = 0
+    view: str
+    parent: int | None = None
+
+
+def rib_site(view: RibView, clock: Clock) -> Site:
+    """The site of a daemon with RIBs; `clock` tells seconds since 1970."""
+    api = _RibApi(view, clock)
+    routes = [
+        Route("GET", "/api/v1/status", api.status),
+        Route("GET", "/api/v1/ingresses", api.ingresses),
+        Route("GET", "/api/v1/ingresses/{number}", api.ingress),
+        Route("GET", "/api/v1/ribs", api.ribs),
+        Route("GET", "/api/v1/ribs/{name}/routes", api.routes, PARAMETERS),
+        Route("GET", "/api/v1/ribs/{name}/routes/{address}/{length}", api.routes, _OF_PATH),
+        Route("GET", "/api/v1/routes", api.routes, PARAMETERS),
+        Route("GET", "/api/v1/routes/{address}/{length}", api.routes, _OF_PATH),
+    ]
+    return api_site([*routes, *health_routes(view)])
+
+
+class _RibApi:
+    def __init__(self, view: RibView, clock: Clock) -> None:
+        self._view = view
+        self._clock = clock
+        self._validations: dict[str, Validation] = {}
+        self._prefixes: dict[str, PrefixCounts] = {}
+
+    def status(self, asked: Asked) -> Answer:
+        ribs = self._view.ribs()
+        tables = [table_of(rib.name, kind, history) for rib in ribs for kind, history in rib.tables.items()]
+        stores = {id(rib.index.store): rib.index.store for rib in ribs}
+        return json_answer(status_of(self._view, self._clock, tables, sum(map(len, stores.values()))))
+
+    def ingresses(self, asked: Asked) -> Answer:
+        registry = self._view.ingresses
+        everything = (self._shown(ingress) for ingress in registry)
+        return json_answer({"ingresses": list(everything)}, f"ingresses {registry.revision}")
+
+    def ingress(self, asked: Asked) -> Answer:
+        number = read.number("the number", asked.path["number"])
+        ingress = self._view.ingresses.get(number)
+        if ingress is None:
+            raise Refused(404, f"there is no ingress {number}", "/api/v1/ingresses lists them")
+        return json_answer(self._shown(ingress))
+
+    def ribs(self, asked: Asked) -> Answer:
+        ribs = [
+            {
+                "name": rib.name,
+                "prefixes": self._prefixes_of(rib),
+                "tables": [table_of(rib.name, kind, history) for kind, history in rib.tables.items()],
+            }
+            for rib in self._view.ribs()
+        ]
+        return json_answer({"ribs": ribs})
+
+    def routes(self, asked: Asked) -> Answer:
+        rib = self._rib(asked)
+        query = read_query(asked)
+        limit = read.optional(asked.parameters, "limit", _limit) or DEFAULT_LIMIT
+        fields = read.optional(asked.parameters, "fields", read.choices(FIELDS))
+        history, registry = rib.tables["rib"], self._view.ingresses
+        results = answer(history.snapshot, query, rib.index, registry.get)
+        try:
+            page = results.page(limit, asked.parameters.get("cursor"))
+        except BadCursor as wrong:
+            raise Refused(400, f"cursor: {wrong}", "ask again without it") from None
+        validated = self._validation(rib).current()
+        rows = shown(page, rib.index, registry.get, validated, fields)
+        rpki = rib.tables["rpki"].position if validated is not None else None
+        head = {
+            "rib": rib.name,
+            "position": Place.of(history.position),
+            "rov": rpki and Place.of(rpki),
+            "count": results.count,
+            "cursor": page.cursor,
+            "ingresses": [self._shown(ingress) for ingress in _of_page(page, registry.get)],
+        }
+        version = f"{rib.name} {history.position} {rpki} {registry.revision}"
+        return Answer(_body(head, rows, len(page)), version=version)
+
+    def _rib(self, asked: Asked) -> Rib:
+        ribs = {rib.name: rib for rib in self._view.ribs()}
+        name = asked.path.get("name")
+        if name is None and len(ribs) != 1:
+            raise Refused(
+                404, f"there are {len(ribs)} RIBs here, not one", f"use /api/v1/ribs/{{name}}/routes: {', '.join(ribs)}"
+            )
+        if name is not None and name not in ribs:
+            raise Refused(404, f"there is no RIB {excerpt(name)}", suggestion(name, ribs))
+        return next(iter(ribs.values())) if name is None else ribs[name]
+
+    def _validation(self, rib: Rib) -> Validation:
+        history = rib.tables["rpki"]
+        if rib.name not in self._validations or self._validations[rib.name].history is not history:
+            self._validations[rib.name] = Validation(history)
+        return self._validations[rib.name]
+
+    def _prefixes_of(self, rib: Rib) -> dict[str, int]:
+        history = rib.tables["rib"]
+        if rib.name not in self._prefixes or self._prefixes[rib.name].history is not history:
+            self._prefixes[rib.name] = PrefixCounts(history)
+        return self._prefixes[rib.name].current()
+
+    def _shown(self, ingress: Ingress) -> ShownIngress:
+        return ShownIngress(
+            number=ingress.number,
+            kind=ingress.kind.name.lower(),
+            state=ingress.state.name.lower(),
+            link=self._view.ingresses.link(ingress.number),
+            name=ingress.name,
+            peer=address_text(ingress.address),
+            peer_as=ingress.asn,
+            bgp_id=address_text(ingress.bgp_id.to_bytes(4)) if ingress.bgp_id else "",
+            distinguisher=ingress.distinguisher,
+            view=ingress.view.name.lower().replace("_", "-"),
+            parent=None if ingress.parent == NO_PARENT else ingress.parent,
+        )
+
+
+def read_query(asked: Asked) -> Query:
+    """What a request asks for. Raises Refused."""
+    given = asked.parameters
+    prefix, match = _prefix(asked), read.optional(given, "match", read.choice([str(match) for match in Match]))
+    if match is not None and prefix is None:
+        raise Refused(400, f"match={match} needs a prefix", "give prefix= or ip=")
+    by_address = "ip" in given
+    peer = read.optional(given, "peer", read.address)
+    itself = read.optional(given, "itself", read.choice(("true", "false")))
+    family = read.optional(given, "family", read.choice(tuple(_FAMILIES)))
+    status = read.optional(given, "status", read.choice(tuple(_STATES)))
+    return Query(
+        prefix=prefix,
+        match=Match(match) if match else Match.LONGEST if by_address else Match.EXACT,
+        itself=itself != "false",
+        family=None if family is None else _FAMILIES[family],
+        origin=read.optional(given, "origin", read.as_number),
+        community=read.optional(given, "community", read.community),
+        ingress=read.optional(given, "ingress", read.number),
+        peer_as=read.optional(given, "peer_as", read.as_number),
+        peer_address=peer,
+        status=None if status is None else _STATES[status],
+    )
+
+
+def _prefix(asked: Asked) -> Prefix | None:
+    if "address" in asked.path:
+        return read.prefix("the path", f"{asked.path['address']}/{asked.path['length']}")
+    if "prefix" in asked.parameters and "ip" in asked.parameters:
+        raise Refused(400, "prefix and ip are both given", "prefix= asks for itself, ip= for what covers it; give one")
+    prefix = read.optional(asked.parameters, "prefix", read.prefix)
+    return prefix or read.optional(asked.parameters, "ip", read.address_as_prefix)
+
+
+def _limit(name: str, words: str) -> int:
+    limit = read.number(name, words)
+    if not 1 <= limit <= MOST_ROUTES:
+        raise Refused(400, f"limit: {limit} is not between 1 and {MOST_ROUTES:,}", "the cursor of an answer leads on")
+    return limit
+
+
+def _of_page(page: Page, get: Callable[[int], Ingress | None]) -> Iterable[Ingress]:
+    numbers = sorted({number for block in page.blocks for number in block.ingresses.tolist()})
+    return [ingress for number in numbers if (ingress := get(number)) is not None]
+
+
+def _body(head: dict[str, object], rows: Iterator[dict[str, object]], count: int) -> bytes | Iterator[bytes]:
+    pieces = streamed_object(head, "routes", rows, _PIECE)
+    return b"".join(pieces) if count < _PIECE else pieces

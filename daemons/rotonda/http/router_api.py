@@ -1,0 +1,28 @@
+"""The API of a daemon with a validated set: verdicts, the set itself, and how it is."""
+
+from __future__ import annotations
+
+from twisted.web.server import Site
+
+from rotonda.http.answers import Answer, json_answer
+from rotonda.http.common import health_routes, status_of, table_of
+from rotonda.http.exports import export_routes
+from rotonda.http.routing import Asked, Route
+from rotonda.http.site import api_site
+from rotonda.http.validity import validity_routes
+from rotonda.http.views import Clock, RouterView
+
+
+def router_site(view: RouterView, clock: Clock) -> Site:
+    """The site of a daemon with a validated set; `clock` tells seconds since 1970."""
+
+    def status(asked: Asked) -> Answer:
+        return json_answer(status_of(view, clock, [table_of(view.name, "rpki", view.history)]))
+
+    routes = [
+        Route("GET", "/api/v1/status", status),
+        *validity_routes(view.history),
+        *export_routes(view.history),
+        *health_routes(view),
+    ]
+    return api_site(routes)

@@ -1,0 +1,125 @@
+"""What a daemon shows of itself. The daemons' services have these; nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from rotonda.rib.attributes_index import AttributesIndex
+from rotonda.rib.ingresses import IngressRegistry
+from rotonda.rpki.validation import ValidatedSet
+from rotoro.table import VRP4, VRP6, History, Position
+
+Clock = Callable[[], float]
+"""Seconds since 1970."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A position in a table."""
+
+    epoch: int
+    serial: int
+
+    @staticmethod
+    def of(position: Position) -> Place:
+        """The same as JSON has it."""
+        return Place(position.epoch, position.serial)
+
+
+class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One session with a west: a RIB's neighbour, or a router's cache. What does not apply is left out.
+
+    Times are in seconds; `age` counts from the last full set of data, `expires_in` to the end of its use.
+    """
+
+    name: str
+    peer: str
+    state: str
+    mode: str | None = None
+    version: int | None = None
+    session: int | None = None
+    serial: int | None = None
+    position: Place | None = None
+    refresh: float | None = None
+    retry: float | None = None
+    expire: float | None = None
+    age: float | None = None
+    expires_in: float | None = None
+    last_error: str | None = None
+
+
+class Rib(Protocol):
+    """Routes that can be asked for; a `PhysicalRib` is one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the API."""
+
+    @property
+    def index(self) -> AttributesIndex:
+        """The index of the store of its attribute sets."""
+
+    @property
+    def tables(self) -> Mapping[str, History]:
+        """Its tables; the routes are in `rib`, RPKI data in `rpki`."""
+
+
+class View(Protocol):
+    """What every daemon shows."""
+
+    @property
+    def name(self) -> str:
+        """The program."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def started(self) -> float:
+        """Since when it runs, by the clock of the site."""
+
+    def links(self) -> Sequence[Link]:
+        """Its sessions to the west."""
+
+    def missing(self) -> Sequence[str]:
+        """What it still waits for before it can be relied on, in words; nothing when it is ready."""
+
+
+class RibView(View, Protocol):
+    """What a daemon with RIBs shows."""
+
+    @property
+    def ingresses(self) -> IngressRegistry:
+        """Where its routes come from."""
+
+    def ribs(self) -> Sequence[Rib]:
+        """Its RIBs."""
+
+
+class RouterView(View, Protocol):
+    """What a daemon with a validated set shows."""
+
+    @property
+    def history(self) -> History:
+        """The table of RPKI data."""
+
+
+class Validation:
+    """The validated set of a table, made anew when it is asked for and the table has moved on."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._made: tuple[Position, ValidatedSet] | None = None
+
+    def current(self) -> ValidatedSet | None:
+        """The set of now; None as long as there is no data."""
+        if not self.history.ready:
+            return None
+        if self._made is None or self._made[0] != self.history.position:
+            snapshot = self.history.snapshot
+            validated = ValidatedSet(snapshot.records(VRP4).keys, snapshot.records(VRP6).keys)
+            self._made = self.history.position, validated
+        return self._made[1]

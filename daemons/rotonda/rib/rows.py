@@ -1,0 +1,70 @@
+"""The routes of a page as they are shown.
+
+What could change meanwhile - verdicts, states of ingresses - is looked up when `shown` is called; only the words are
+made one by one, so that a long answer can be written in pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+
+from rotonda.rib.attributes_index import AttributesIndex
+from rotonda.rib.display import Shown, chosen
+from rotonda.rib.page import Block, Page
+from rotonda.rib.places import Keys
+from rotonda.rib.prefixes import OCTETS, key_texts
+from rotonda.rpki.validation import State, ValidatedSet
+from rotoro.table import Ingress, IngressState
+
+STATUS = {IngressState.UP: "active", IngressState.DOWN: "stale"}
+"""A route is stale when its ingress is down: it is what was heard last."""
+
+_VERDICTS = [str(state) for state in sorted(State)]
+
+
+def shown(
+    page: Page,
+    index: AttributesIndex,
+    present: Callable[[int], Ingress | None] = lambda number: None,
+    validated: ValidatedSet | None = None,
+    fields: Collection[str] | None = None,
+) -> Iterator[Shown]:
+    """The routes of a page in order, with these fields or all, and with verdicts if there is a validated set."""
+    blocks = [(block, _states(block, present), _verdicts(block, index, validated)) for block in page.blocks]
+    return (chosen(row, fields) for block, states, verdicts in blocks for row in _rows(block, index, states, verdicts))
+
+
+def _rows(block: Block, index: AttributesIndex, states: dict[int, str], verdicts: list[int] | None) -> Iterator[Shown]:
+    texts = key_texts(block.keys.tobytes(), block.family)
+    columns = zip(texts, block.ingresses.tolist(), block.times.tolist(), block.sets, strict=True)
+    for number, ((prefix, path), ingress, received, octets) in enumerate(columns):
+        row: Shown = {"prefix": prefix}
+        if path:
+            row["path_id"] = path
+        row |= {"ingress": ingress, "received": received, "status": states[ingress]}
+        if verdicts is not None:
+            row["rov"] = _VERDICTS[verdicts[number]]
+        row |= index.display(octets)
+        yield row
+
+
+def _states(block: Block, present: Callable[[int], Ingress | None]) -> dict[int, str]:
+    found = {number: present(number) for number in set(block.ingresses.tolist())}
+    return {number: STATUS[ingress.state if ingress else IngressState.UP] for number, ingress in found.items()}
+
+
+def _verdicts(block: Block, index: AttributesIndex, validated: ValidatedSet | None) -> list[int] | None:
+    if validated is None:
+        return None
+    origins, _ = index.origins()
+    states: list[int] = validated.validate_table(prefix_keys(block.keys, block.family), origins[block.numbers]).tolist()
+    return states
+
+
+def prefix_keys(keys: Keys, family: int) -> Keys:
+    """The prefixes of keys of routes, as S5 or S17: address and length."""
+    width = OCTETS[family] + 1
+    octets = np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), width + 4)
+    return np.ascontiguousarray(octets[:, :width]).view(f"S{width}").reshape(-1)
