@@ -13,6 +13,8 @@ from enum import IntEnum
 from rotoro.table.digest import digest64
 
 NO_PARENT = 0xFFFFFFFF
+MAX_NAME = 255
+"""Octets of a name, as INGRESS carries it."""
 _IDENTITY = struct.Struct(">BBIIQ")
 _WIDTHS = {"number": 32, "asn": 32, "bgp_id": 32, "distinguisher": 64, "parent": 32}
 
@@ -49,7 +51,7 @@ class IngressState(IntEnum):
 class Ingress:
     """One origin of routes: a BGP session, a router behind BMP, a file.
 
-    `address` has 0, 4 or 16 octets, `name` at most 65,535 in UTF-8, `distinguisher` is u64, the other numbers are u32.
+    `address` has 0, 4 or 16 octets, `name` at most 255 in UTF-8, `distinguisher` is u64, the other numbers are u32.
     Raises ValueError, naming the field, for what does not fit.
     """
 
@@ -81,7 +83,7 @@ class Ingress:
 
     def _encoded(self) -> bytes:
         name = self.name.encode()
-        if len(name) > 0xFFFF:
-            raise ValueError(f"ingress {self.number}: a name of {len(name)} octets is longer than 65,535")
+        if len(name) > MAX_NAME:
+            raise ValueError(f"ingress {self.number}: a name of {len(name)} octets is longer than {MAX_NAME}")
         fixed = _IDENTITY.pack(self.kind, self.view, self.asn, self.bgp_id, self.distinguisher)
         return b"".join((fixed, bytes([len(self.address)]), self.address, len(name).to_bytes(2, "big"), name))
