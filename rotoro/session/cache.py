@@ -1,0 +1,256 @@
+"""The side of an RTR session that has the data (RFC 6810, RFC 8210, draft-ietf-sidrops-8210bis-27).
+
+Everything that decides how a cache behaves is in `TRANSITIONS`; the functions above it only say what is done on the
+way. Answers are encoded once per version and serial and shared by all routers, so a session is little more than a
+place in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from rotoro.session.base import Session, octets, on, report
+from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
+from rotoro.session.payload import DEFAULT_TIMERS, RtrEncoder, Timers
+from rotoro.table.encoded import Encoded
+from rotoro.table.history import History
+from rotoro.wire.decoder import Foreign
+from rotoro.wire.errors import (
+    CacheRestart,
+    CacheShutdown,
+    CorruptData,
+    LimitExceeded,
+    NoDataAvailable,
+    ProtocolError,
+    TransportFailed,
+    UnexpectedVersion,
+    UnsupportedVersion,
+)
+from rotoro.wire.pdu import RTR_VERSIONS, Pdu
+from rotoro.wire.rtr import CacheReset, ErrorReport, ResetQuery, SerialNotify, SerialQuery
+
+NOTIFY_SECONDS = 60.0
+"""A cache notifies a router no more often than this (RFC 8210 section 8.2)."""
+
+MAX_WAITING = 2
+"""How many queries may wait while an answer is under way; each could ask for the whole table."""
+
+MAX_FOREIGN = 8
+"""How often a router may try a version that is not spoken here."""
+
+FIRST_QUERY_SECONDS = 120.0
+"""How long a router may take to say anything at all."""
+
+GOODBYE_RESTART = 1
+"""The reason of a goodbye after which routers may keep what they have; any other voids it."""
+
+STALLED_RETRIES = 3
+"""After so many retry intervals without progress a router's connection is given up (8210bis section 9)."""
+
+
+class State(Enum):
+    """Where a cache can be."""
+
+    NEGOTIATING = "negotiating"
+    READY = "ready"
+    ANSWERING = "answering"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheData:
+    """What the sessions of one cache serve: the data, a session id for each version, and the timers."""
+
+    history: History
+    sessions: Mapping[int, int]
+    timers: Timers = DEFAULT_TIMERS
+
+    @staticmethod
+    def of(history: History, session: int, timers: Timers = DEFAULT_TIMERS) -> CacheData:
+        """Session ids that differ per version (RFC 8210 section 5.1), made from one random u16."""
+        return CacheData(history, {version: (session + version) % 0x10000 for version in RTR_VERSIONS}, timers)
+
+    def encoder(self, version: int) -> RtrEncoder:
+        """Who writes the answers of a version."""
+        return RtrEncoder(version, self.sessions[version], self.timers)
+
+
+class CacheSession(Session):
+    """One router's conversation with us, from its first query to its last octet."""
+
+    closed = State.CLOSED
+
+    def __init__(self, data: CacheData, versions: tuple[int, ...] = RTR_VERSIONS) -> None:
+        self.state: Enum = State.NEGOTIATING
+        self.version = max(versions)
+        self.serial: int | None = None
+        """What the router has, or will have when it has read all that was sent."""
+        self.queries = 0
+        self._data = data
+        self._versions = versions
+        self._negotiated = False
+        self._established = False
+        self._waiting: list[SerialQuery | ResetQuery] = []
+        self._notified = float("-inf")
+        self._owes_notify = False
+        self._foreign = 0
+        self._progress = 0.0
+
+    def receive(self, version: int, pdu: Pdu, now: float) -> list[Effect]:
+        """The router sent this; before a version is agreed, one that is not served here is foreign."""
+        if not self._negotiated and version > max(self._versions) and not isinstance(pdu, Foreign | ErrorReport):
+            shown = octets(pdu, version)
+            pdu = Foreign(version, shown[1], shown)
+        return super().receive(version, pdu, now)
+
+    def broken(self, error: ProtocolError, now: float) -> list[Effect]:
+        """What is no PDU is answered in the version that it claims, if that can be."""
+        if not self._negotiated and error.offending[:1] and error.offending[0] in self._versions:
+            self.version = error.offending[0]
+        return super().broken(error, now)
+
+    def start(self, now: float) -> list[Effect]:
+        """A router has connected; the cache never speaks first."""
+        self._progress = now
+        return [WakeAt(now + FIRST_QUERY_SECONDS)]
+
+    def changed(self, now: float) -> list[Effect]:
+        """The data has a new serial."""
+        self._owes_notify = True
+        return self._notify(now)
+
+    def drained(self, now: float) -> list[Effect]:
+        """An answer is out: the next query, or the notify that had to wait."""
+        if self.state is not State.ANSWERING:
+            return []
+        self.state = State.READY
+        effects: list[Effect] = []
+        try:
+            while self._waiting and self.state is State.READY:
+                effects += self._answer(self._waiting.pop(0), now)
+        except ProtocolError as broken:
+            return effects + self.fail(broken)
+        return effects + self._notify(now)
+
+    def progressed(self, now: float) -> None:
+        """The router takes what is sent."""
+        self._progress = now
+
+    def wake(self, now: float) -> list[Effect]:
+        """A silent router is let go, a stalled one too; a notify may be due."""
+        if self.state is State.NEGOTIATING and not self._negotiated:
+            self.state = State.CLOSED
+            return [Close(f"no query in {FIRST_QUERY_SECONDS:.0f} s")]
+        if self.state is State.ANSWERING:
+            limit = STALLED_RETRIES * self._data.timers.retry
+            if now >= self._progress + limit:
+                return self.fail(TransportFailed(f"the router has not read for {limit} s"))
+            return [WakeAt(self._progress + limit)]
+        return self._notify(now)
+
+    def goodbye(self, reason: int, retry: int, text: str) -> list[Effect]:
+        """End the session in good order; versions before 2 have no words for it (8210bis sections 8.5 and 8.6)."""
+        error = (CacheRestart if reason == GOODBYE_RESTART else CacheShutdown)(text)
+        silent = not self._negotiated or self.version < error.since
+        return self.fail(error, silent=silent)
+
+    def refuse_version(self, version: int, pdu: Pdu) -> ProtocolError | None:
+        """The first query fixes the version (RFC 8210 section 7); Error Reports are let through and end the session."""
+        if self._negotiated:
+            if version == self.version:
+                return None
+            return UnexpectedVersion(f"version {version} in a session of version {self.version}")
+        if version in self._versions and not isinstance(pdu, ErrorReport):
+            self._negotiated, self.version = True, version
+        elif version not in self._versions and not isinstance(pdu, Foreign):
+            return UnsupportedVersion(f"version {version}; served are {', '.join(map(str, self._versions))}")
+        return None
+
+    def _answer(self, query: SerialQuery | ResetQuery, now: float) -> list[Effect]:
+        """Answer now; the state is READY unless an answer has to be sent out first."""
+        history = self._data.history
+        self._progress = now
+        if not history.ready:
+            # RFC 8210 section 8.4: not fatal, the router asks again or is notified.
+            error = NoDataAvailable("no data yet")
+            return [Send(self.version, ErrorReport(error.code, b"", str(error)))]
+        encoder = self._data.encoder(self.version)
+        if isinstance(query, ResetQuery):
+            return self._send(history.encoded_snapshot(encoder), now)
+        if query.session != encoder.session:
+            if self._established:
+                raise CorruptData(f"session {query.session} where {encoder.session} was agreed")
+            # 8210bis section 5.3: on a fresh connection a foreign session is not an error, only of no use.
+            return [Send(self.version, CacheReset())]
+        self._established = True
+        answer = history.encoded_since(query.serial, encoder)
+        return [Send(self.version, CacheReset())] if answer is None else self._send(answer, now)
+
+    def _send(self, answer: Encoded, now: float) -> list[Effect]:
+        self.state = State.ANSWERING
+        self._established = True
+        self.serial = self._data.history.serial
+        stalled_at = now + STALLED_RETRIES * self._data.timers.retry
+        return [Stream(answer.chunks), WakeAt(stalled_at)]
+
+    def _notify(self, now: float) -> list[Effect]:
+        """Tell of a new serial, if the router may be told now (RFC 8210 section 8.2): else when it may."""
+        history = self._data.history
+        if self.state is not State.READY or not self._owes_notify:
+            return []
+        if not history.ready or history.serial == self.serial:
+            self._owes_notify = False
+            return []
+        if now < self._notified + NOTIFY_SECONDS:
+            return [WakeAt(self._notified + NOTIFY_SECONDS)]
+        self._owes_notify, self._notified = False, now
+        return [Send(self.version, SerialNotify(self._data.sessions[self.version], history.serial))]
+
+
+def _query(cache: CacheSession, query: SerialQuery | ResetQuery, now: float) -> list[Effect]:
+    cache.queries += 1
+    return cache._answer(query, now)
+
+
+def _wait(cache: CacheSession, query: SerialQuery | ResetQuery, now: float) -> list[Effect]:
+    if len(cache._waiting) >= MAX_WAITING:
+        raise LimitExceeded(f"more than {MAX_WAITING} queries while an answer is under way")
+    cache._waiting.append(query)
+    cache.queries += 1
+    return []
+
+
+def _refuse_foreign(cache: CacheSession, foreign: Foreign, now: float) -> list[Effect]:
+    """Error 4 in our highest version, and the router may try again on the same connection (8210bis section 7)."""
+    cache._foreign += 1
+    error = UnsupportedVersion(
+        f"version {foreign.version}; served are {', '.join(map(str, cache._versions))}", foreign.octets
+    )
+    if cache._foreign > MAX_FOREIGN or foreign.type_number == ErrorReport.number:
+        return cache.fail(error, foreign)
+    offer = Note(f"asked for version {foreign.version}, offered {cache.version}")
+    return [Send(cache.version, report(error, cache.version)), offer]
+
+
+def _hang_up(cache: CacheSession, report: ErrorReport, now: float) -> list[Effect]:
+    return cache.hang_up(report, now)
+
+
+TRANSITIONS = dict([
+    #   while we are        and receive   we               and then are
+    on(State.NEGOTIATING,   ResetQuery,   _query,          State.READY),
+    on(State.NEGOTIATING,   SerialQuery,  _query,          State.READY),
+    on(State.NEGOTIATING,   Foreign,      _refuse_foreign, State.NEGOTIATING),
+    on(State.NEGOTIATING,   ErrorReport,  _hang_up,        State.CLOSED),
+    on(State.READY,         ResetQuery,   _query,          State.READY),
+    on(State.READY,         SerialQuery,  _query,          State.READY),
+    on(State.READY,         ErrorReport,  _hang_up,        State.CLOSED),
+    on(State.ANSWERING,     ResetQuery,   _wait,           State.ANSWERING),
+    on(State.ANSWERING,     SerialQuery,  _wait,           State.ANSWERING),
+    on(State.ANSWERING,     ErrorReport,  _hang_up,        State.CLOSED),
+])  # fmt: skip
+"""The side that has the data. A pair that is not listed is the router's error."""
+
+CacheSession.transitions = TRANSITIONS
