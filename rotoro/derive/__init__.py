@@ -1,0 +1,1 @@
+"""Everything that is told from the declarations instead of written again."""
