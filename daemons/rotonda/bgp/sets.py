@@ -18,6 +18,7 @@ from rotonda.bgp.attributes import (
     AS4_AGGREGATOR,
     AS4_PATH,
     AS_PATH,
+    ATOMIC_AGGREGATE,
     CLUSTER_LIST,
     COMMUNITIES,
     EXTENDED_COMMUNITIES,
@@ -38,6 +39,10 @@ from rotonda.bgp.errors import Malformed, MalformedAttributes
 
 SEEN_LIMIT = 1 << 20  # spellings of sets that one form remembers; more are looked at again
 _MULTIPLE_OF = {COMMUNITIES: 4, CLUSTER_LIST: 4, EXTENDED_COMMUNITIES: 8, LARGE_COMMUNITIES: 12}
+_USUAL = (
+    ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC_AGGREGATE, AGGREGATOR, COMMUNITIES, ORIGINATOR_ID, CLUSTER_LIST,
+    MP_REACH, EXTENDED_COMMUNITIES, LARGE_COMMUNITIES, ONLY_TO_CUSTOMER,
+)  # fmt: skip
 _EXACTLY = {ORIGIN: 1, NEXT_HOP: 4, MED: 4, LOCAL_PREF: 4, ORIGINATOR_ID: 4, ONLY_TO_CUSTOMER: 4}
 
 
@@ -46,7 +51,7 @@ _EXACTLY = {ORIGIN: 1, NEXT_HOP: 4, MED: 4, LOCAL_PREF: 4, ORIGINATOR_ID: 4, ONL
 _HEADS = {
     bytes((flags, kind, length)): (kind, length)
     for flags in (0x40, 0x80, 0xC0, 0xE0)
-    for kind in set(range(1, 64)) - {MP_UNREACH, AS4_PATH, AS4_AGGREGATOR}
+    for kind in _USUAL
     for length in range(256)
     if length == _EXACTLY.get(kind, length) and not length % _MULTIPLE_OF.get(kind, 1)
 }

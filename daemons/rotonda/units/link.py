@@ -1,0 +1,115 @@
+"""A link to the west: one server, whatever it speaks, and what it says of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from rotonda.http.views import Link, Place
+from rotoro.net.endpoints import HostPort
+from rotoro.net.services import Connecting
+from rotoro.session.base import Session
+from rotoro.session.bracket import Adopt
+from rotoro.session.effects import Effect, Flush, Note, TableStatus, Update
+from rotoro.session.follower import FollowingPeer, Select
+from rotoro.session.negotiation import ClientSession, Mode
+from rotoro.session.peer import Parameters
+from rotoro.session.router import RouterSession
+from rotoro.table import EMPTY, AttributeStore, Position
+
+RTR_TABLE = "rtr"
+"""What the one table of a plain cache is called here."""
+
+NOWHERE = Position(0, 0)
+"""The position of a table that is not there."""
+
+Take = Callable[[str, Update], None]
+"""Gets each new state of a table: the name under which this link keeps it, and the update."""
+
+
+class WestLink:
+    """One server to the west, followed for as long as the daemon runs."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        where: HostPort,
+        mode: Mode,
+        select: Select,
+        store: AttributeStore,
+        adopt: Adopt,
+        take: Take,
+        told: Callable[[], None],
+        fresh: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = str(where)
+        self.statuses: dict[str, TableStatus] = {}
+        """What the server told of its tables, by their names."""
+        self.last_error: str | None = None
+        self.follower = FollowingPeer(select, store, adopt, Parameters(name="rotonda"))
+        self.router = RouterSession(RTR_TABLE)
+        self.session = ClientSession(mode, self.follower, self.router)
+        self.service = Connecting(reactor, where, self.session, self._tell, fresh)
+        self._clock = reactor.seconds
+        self._take = take
+        self._told = told
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first load of everything that is wanted has come."""
+        if self.session.current is self.router:
+            return self.router.held is not None
+        tables = self.follower.tables
+        return bool(tables) and all(name in self.statuses and self.statuses[name].end_of_rib for name in tables)
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a change is under way, whose attribute sets no table names yet."""
+        return self.follower.receiving
+
+    def shown(self) -> Link:
+        """How the link fares, for people."""
+        connected = self.service.protocol is not None and bool(self.service.protocol.connected)
+        current = self.session.current
+        link = Link(
+            name=self.name,
+            peer=self.service.protocol.peer if self.service.protocol is not None else self.name,
+            state=current.state.value if connected else "disconnected",
+            mode=self.session.speaks,
+            last_error=self.last_error,
+        )
+        if current is self.router:
+            self._show_router(link)
+        else:
+            position = next((table.position for table in self.follower.tables.values() if table.position), None)
+            link.position = Place.of(position) if position is not None else None
+        return link
+
+    def _show_router(self, link: Link) -> None:
+        held = self.router.held
+        link.version = self.router.version
+        if held is not None:
+            link.session, link.serial = held.session, held.serial
+            link.refresh, link.retry, link.expire = held.timers.refresh, held.timers.retry, held.timers.expire
+            link.age = self._clock() - held.since
+            link.expires_in = held.expires - self._clock()
+
+    def _tell(self, session: Session, effect: Effect) -> None:
+        match effect:
+            case Update(table):
+                self.last_error = None
+                self._take(f"{self.name} {table}", effect)
+            case Flush(reason):
+                self.last_error = reason
+                self.log.warn("{name}: data given up: {reason}", name=self.name, reason=reason)
+                gone = Update(RTR_TABLE, NOWHERE, EMPTY, None)
+                self._take(f"{self.name} {RTR_TABLE}", gone)
+            case TableStatus(table):
+                self.statuses[table] = effect
+            case Note(text, True):
+                self.last_error = text
+        self._told()

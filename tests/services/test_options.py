@@ -1,0 +1,55 @@
+"""Tests for the command lines of L{rotonda.services}."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rotonda.services import connector, rib, router
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from rotoro.net.endpoints import HostPort
+from rotoro.session.negotiation import Mode
+
+
+class OptionTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = Path(folder.name) / "file"
+        self.file.touch()
+
+    def test_connector(self) -> None:
+        options = connector.Options()
+        options.parseOptions(["--mrt", str(self.file), "--vrps", str(self.file), "--listen", "[::1]:0", str(self.file)])
+        self.assertEqual(options["mrt"], [self.file, self.file])
+        self.assertEqual(options["vrps"], [self.file])
+        self.assertEqual(options["listen"], HostPort("::1", 0))
+        self.assertFalse(options["keep-expired"])
+
+    def test_rib(self) -> None:
+        options = rib.Options()
+        options.parseOptions(["--west", "192.0.2.1:8323", "--west", "8323", "--http", "0", "--mode", "rotoro"])
+        self.assertEqual(options["west"], [HostPort("192.0.2.1", 8323), HostPort("127.0.0.1", 8323)])
+        self.assertEqual((options["http"].port, options["mode"]), (0, Mode.ROTORO))
+
+    def test_router(self) -> None:
+        options = router.Options()
+        options.parseOptions(["--cache", "cache.example.net:323"])
+        self.assertEqual((options["cache"], options["mode"]), ([HostPort("cache.example.net", 323)], Mode.AUTO))
+
+    def test_what_cannot_be_meant_is_told_with_the_option(self) -> None:
+        for made, words, said in [
+            (connector.Options, [], "nothing to serve"),
+            (connector.Options, ["--mrt", "/nowhere"], "--mrt: there is no file /nowhere"),
+            (connector.Options, ["--vrps", str(self.file.parent)], "--vrps: there is no file"),
+            (connector.Options, ["--mrt", str(self.file), "--listen", "x:y"], "--listen: 'x:y' has the port 'y'"),
+            (rib.Options, [], "nothing to follow"),
+            (rib.Options, ["--west", "h:99999"], "--west"),
+            (rib.Options, ["--west", "h:1", "--mode", "bgp"], "--mode: 'bgp' is not one of auto, rtr, rotoro"),
+            (router.Options, [], "nothing to follow"),
+        ]:
+            with self.subTest(words=words):
+                error = self.assertRaises(UsageError, made().parseOptions, words)
+                self.assertIn(said, str(error))
