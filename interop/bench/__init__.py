@@ -1,0 +1,1 @@
+"""Ratios against peers: everybody side by side in one run, interleaved, the same answers proved for all."""
