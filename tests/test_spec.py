@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import rotoro
 from rotoro.derive.__main__ import stale
+from rotoro.wire import ROTORO
+from rotoro.wire.shape import every_pdu
 from tests.data import ROOT
 
 
@@ -24,6 +26,14 @@ class DerivedTests(SynchronousTestCase):
     def test_up_to_date(self) -> None:
         """If this fails: `python -m rotoro.derive`, and look at what changed."""
         self.assertEqual("".join(stale(ROOT / "spec").values()), "")
+
+
+class AgreementTests(SynchronousTestCase):
+    def test_every_pdu_is_described(self) -> None:
+        """The text says what each PDU is for, in capitals, under the name that heads its layout."""
+        text = " ".join((ROOT / "spec" / "rotoro.md").read_text().split())
+        own = [pdu for pdu in every_pdu() if pdu.versions == (ROTORO,)]
+        self.assertEqual([pdu.title for pdu in own if pdu.title.upper() not in text], [])
 
 
 class ExampleTests(SynchronousTestCase):

@@ -19,6 +19,7 @@ from rotonda.bgp.mrt import MrtReader
 from rotonda.bgp.update import RouteBatch
 from rotonda.units.files import decompressed
 
+from interop.bench import report
 from interop.bench.mrt import NoTable, full_table
 
 
@@ -32,25 +33,36 @@ def decoded(pieces: Sequence[bytes], compiled: bool) -> tuple[int, float]:
     return routes, time.process_time() - started
 
 
-def main() -> None:
-    """Measure and print a line for each kind of loops."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mrt", type=Path, help="another file than the made-up table")
-    parser.add_argument("--routes", type=int, default=1_000_000, help="of the made-up table, 80 %% IPv4")
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+def main(words: list[str] | None = None) -> int:
+    """Measure and print markdown, a row for each kind of loops."""
+    options = _parser().parse_args(words)
     try:
-        path = asked.mrt or full_table(asked.routes).file
+        path = options.mrt or full_table(options.routes).file
     except NoTable as missing:
-        sys.exit(str(missing))
+        print(missing, file=sys.stderr)
+        return 1
     pieces = list(decompressed(path))
-    for compiled in (True, False) if loops.accelerated else (False,):
-        measured = [decoded(pieces, compiled) for _ in range(asked.rounds)]
-        rate = median(routes / seconds for routes, seconds in measured)
-        print(f"{'compiled' if compiled else 'plain':8}  {measured[0][0]:>10,} routes  {rate / 1e6:6.2f} M routes/s")
+    kinds = {"compiled": True, "plain": False} if loops.accelerated else {"plain": False}
+    rows = [_row(name, [decoded(pieces, compiled) for _ in range(options.rounds)]) for name, compiled in kinds.items()]
+    print(f"Medians of {options.rounds} rounds. {report.machine()}.\n")
+    print(report.table(["loops", "routes", "CPU s", "routes/s"], rows))
     if not loops.accelerated:
-        print("the compiled loops are not built: python setup.py build_ext --inplace")
+        print("The compiled loops are not built: python setup.py build_ext --inplace", file=sys.stderr)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m interop.bench.mrt_decoding", description=__doc__)
+    parser.add_argument("--routes", type=int, default=1_000_000, help="of a made-up table")
+    parser.add_argument("--mrt", type=Path, help="another file instead of the made-up table")
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser
+
+
+def _row(name: str, rounds: list[tuple[int, float]]) -> list[str]:
+    routes, seconds = rounds[0][0], median(seconds for _, seconds in rounds)
+    return [name, f"{routes:,}", report.seconds(seconds), f"{routes / seconds:,.0f}"]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

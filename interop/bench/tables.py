@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from interop.bench import report
 from rotoro.table import (
     VRP4,
     VRP6,
@@ -157,9 +158,8 @@ def measure_routes(random: np.random.Generator) -> list[tuple[str, str]]:
 
 def main() -> None:
     random = np.random.default_rng(20260101)
-    print(f"| measured, medians of {RUNS} runs | |\n|---|--:|")
-    for title, result in [*measure_vrps(random), *measure_routes(random)]:
-        print(f"| {title} | {result} |")
+    rows = [*measure_vrps(random), *measure_routes(random)]
+    print(f"Medians of {RUNS} runs. {report.machine()}.\n\n{report.table(['', 'measured'], rows)}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from interop.peers.base import cache_folder
 from interop.peers.processes import LOOPBACK, Daemon
 from interop.vrps import RpkiData
 
@@ -17,7 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # what the script `twistd` does, for the Python that runs this, from any folder
 _TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile="]
 SERVICE_UNAVAILABLE = 503
-_ENVIRONMENT = {"PYTHONPATH": f"{ROOT}:{ROOT / 'daemons'}", "PYTHONUNBUFFERED": "1"}
+_ENVIRONMENT = {
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'daemons'}",
+    "PYTHONUNBUFFERED": "1",
+    # as installed programs have it: compiled once, and not at each start
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(cache_folder() / "bytecode"),
+}
 
 
 def start_connector(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rotoro.derive.shape import Kind, in_header, shape
 from rotoro.wire.pdu import Layout, Pdu
+from rotoro.wire.shape import Kind, in_header, shape
 
 _BITS = 32
 _Row = list[tuple[str, int]]

@@ -8,7 +8,7 @@ from typing import Any
 from construct import Computed, ConstructError, GreedyRange, Struct
 
 from rotoro.wire.errors import CorruptData
-from rotoro.wire.pdu import PDUS, Layout, Part, Pdu, Wire
+from rotoro.wire.pdu import PDUS, Part, Pdu
 
 
 def build(pdu: Pdu, version: int) -> bytes:
@@ -18,7 +18,7 @@ def build(pdu: Pdu, version: int) -> bytes:
     >>> build(CacheResponse(7), 2).hex(" ", 4)
     '02030007 00000008'
     """
-    values = {"version": version, **raw(pdu)}
+    values = {"version": version, **{name: wire.raw(getattr(pdu, name)) for name, wire in pdu.laid_out.items()}}
     length = len(pdu.layout.build({**values, "length": 0}))
     octets: bytes = pdu.layout.build({**values, "length": length})
     return octets
@@ -29,7 +29,7 @@ def parse(octets: bytes) -> tuple[int, Pdu]:
     pdu = PDUS[octets[0], octets[1]]
     try:
         found = pdu.layout.parse(octets)
-        made = pdu(**{name: _value(wire, found[name]) for name, wire in pdu.wires.items()})
+        made = pdu(**{name: wire.value(found[name]) for name, wire in pdu.wires.items()})
     except (ConstructError, UnicodeDecodeError) as broken:
         raise CorruptData(f"{pdu.title}: {broken}", octets) from broken
     made.check()
@@ -41,7 +41,8 @@ def parse(octets: bytes) -> tuple[int, Pdu]:
 
 def build_rows(row: type[Part], flags: int, rows: Iterable[dict[str, Any]]) -> bytes:
     """The rows of a run as their layout writes them, values by name."""
-    written = [{name: _raw(wire, values.get(name)) for name, wire in row.wires.items()} for values in rows]
+    absent, present = dict.fromkeys(row.wires), row.present(flags)
+    written = [{**absent, **{name: wire.raw(values[name]) for name, wire in present.items()}} for values in rows]
     octets: bytes = _run(row, flags).build({"rows": written})
     return octets
 
@@ -50,23 +51,10 @@ def parse_rows(row: type[Part], flags: int, octets: bytes) -> list[dict[str, Any
     """The rows of a run as their layout reads them; a column that the flags leave out is None."""
     found = _run(row, flags).parse(octets)["rows"]
     return [
-        {name: None if each[name] is None else _value(wire, each[name]) for name, wire in row.wires.items()}
+        {name: None if each[name] is None else wire.value(each[name]) for name, wire in row.wires.items()}
         for each in found
     ]
 
 
 def _run(row: type[Part], flags: int) -> Struct:
     return Struct("flags" / Computed(flags), "rows" / GreedyRange(row.layout))
-
-
-def raw(owner: Layout) -> dict[str, Any]:
-    """What a layout takes to write this PDU or entry."""
-    return {name: _raw(wire, getattr(owner, name)) for name, wire in type(owner).laid_out.items()}
-
-
-def _raw(wire: Wire, value: Any) -> Any:
-    return wire.to_wire(value) if wire.to_wire and value is not None else value
-
-
-def _value(wire: Wire, found: Any) -> Any:
-    return wire.from_wire(found) if wire.from_wire else found

@@ -23,8 +23,8 @@ from scapy.fields import (
 )
 from scapy.packet import Packet, Raw
 
-from rotoro.derive.shape import Kind, Shape, every_pdu, in_header, is_address, parts_of, shape
 from rotoro.wire.pdu import PDUS, RTR_LATEST, Layout, Part, Pdu
+from rotoro.wire.shape import Kind, Shape, every_pdu, in_header, is_address, parts_of, shape
 
 AnyField = Field[Any, Any]
 _NUMBERS: dict[int, type[AnyField]] = {1: ByteField, 2: ShortField, 4: IntField, 8: LongField}

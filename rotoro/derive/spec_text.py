@@ -9,14 +9,25 @@ from enum import Enum, IntEnum, IntFlag
 from textwrap import dedent
 
 from rotoro.derive.boxes import picture
-from rotoro.derive.shape import every_pdu, parts_of, shape
-from rotoro.wire import rotoro
 from rotoro.wire.errors import ERRORS, NOT_FATAL
 from rotoro.wire.fields import RouteFlags
-from rotoro.wire.pdu import PDUS, ROTORO, RTR_LATEST, VERSIONS, Layout, Part, Pdu, Wire, max_length
+from rotoro.wire.pdu import (
+    PDUS,
+    ROTORO,
+    ROTORO_MAX_LENGTH,
+    RTR_MAX_LENGTH,
+    RTR_VERSIONS,
+    VERSIONS,
+    Layout,
+    Part,
+    Pdu,
+    Wire,
+)
+from rotoro.wire.rotoro import SKIPPABLE
+from rotoro.wire.shape import every_pdu, parts_of, shape
 
 _GROUPS: dict[str, Callable[[type[Pdu]], bool]] = {
-    "RTR": lambda pdu: RTR_LATEST in pdu.versions or 0 in pdu.versions,
+    "RTR": lambda pdu: bool({*pdu.versions} & {*RTR_VERSIONS}),
     "Opening": lambda pdu: pdu.number < 32,
     "Data": lambda pdu: pdu.number < 64,
     "Configuration": lambda pdu: pdu.number < 80,
@@ -24,22 +35,29 @@ _GROUPS: dict[str, Callable[[type[Pdu]], bool]] = {
 }
 """The first that takes a PDU has it."""
 
-_OPENING = """\
+_OPENING = f"""\
 # Every PDU
 
 <!-- Derived from rotoro/wire by `python -m rotoro.derive`; do not edit. -->
 
 This is the reference of the octets: RTR in its versions 0 (RFC 6810), 1 (RFC 8210) and 2
-(draft-ietf-sidrops-8210bis-27), and Rotoro. All integers are big endian. Every PDU begins with the header of RTR:
-version, type, two octets that the type gives a meaning to, and the length of the whole PDU in octets, header included.
+(draft-ietf-sidrops-8210bis-27), and Rotoro. [rotoro.md](rotoro.md) says how they are used. All integers are unsigned
+and big endian. Every PDU begins with the header of RTR: version, type, two octets that the type gives a meaning to,
+and the length of the whole PDU in octets, header included. RTR's PDUs have at most {RTR_MAX_LENGTH:,} octets, also
+inside Rotoro; Rotoro's own have at most {ROTORO_MAX_LENGTH:,}, or fewer if PARAMS say so.
 
-Fields called *zero* are sent as zero and ignored when received. A length or count stands in front of what it counts,
-and *...* marks what varies in length."""
+Fields called *zero* are sent as zero and ignored when received. In the pictures *...* marks what varies in length, with
+its length or count in front of it, if it has one. In the tables *1 + n* octets are a length of 1 octet and as many
+octets as it says, for a list of entries a count and the entries; *4 + 2 each* are a count of 4 octets and 2 octets for
+each. *n* alone, or *4 each*, goes on to the end of the PDU.
+
+Where a field names its values, others are refused with error 0 (Corrupt Data), and so is what breaks a rule that *must
+hold*, if no other error is named."""
 
 
 def chapter() -> str:
     """The whole of `spec/pdus.md`."""
-    parts = [_OPENING, _limits(), "## PDU types", _registry(), "## Error codes", _errors()]
+    parts = [_OPENING, "## PDU types", _registry(), "## Error codes", _errors()]
     left = every_pdu()
     for group, takes in _GROUPS.items():
         parts += [f"## {group}", *(pdu_section(pdu) for pdu in left if takes(pdu))]
@@ -60,10 +78,6 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _limits() -> str:
-    return table(["version", "longest PDU in octets"], [[version_name(v), f"{max_length(v):,}"] for v in VERSIONS])
-
-
 def _registry() -> str:
     def row(number: int) -> list[str]:
         titles = [PDUS[version, number].title if (version, number) in PDUS else "-" for version in VERSIONS]
@@ -71,9 +85,8 @@ def _registry() -> str:
 
     numbers = sorted({number for _, number in PDUS})
     rules = (
-        f"In Rotoro an unknown type from {rotoro.CRITICAL.start} to {rotoro.CRITICAL.stop - 1} ends the session with "
-        f"error 5; one from {rotoro.SKIPPABLE.start} to {rotoro.SKIPPABLE.stop - 1} is counted and passed over by its "
-        f"length. In RTR every unknown type is error 5."
+        f"In Rotoro an unknown type from {SKIPPABLE.start} to {SKIPPABLE.stop - 1} is counted and passed over by its\n"
+        "length. Every other unknown type is error 5, in Rotoro and in RTR, and ends the session."
     )
     return table(["type", *map(version_name, VERSIONS)], map(row, numbers)) + "\n\n" + rules
 
@@ -81,11 +94,15 @@ def _registry() -> str:
 def _errors() -> str:
     def row(code: int) -> list[object]:
         error = ERRORS[code]
-        since = "Rotoro" if error.since == ROTORO else error.since
-        return [code if code < 0x8000 else f"{code:#06x}", error.title, since, code not in NOT_FATAL, _first(error)]
+        if error.since == ROTORO:
+            return [f"{code:#06x}", error.title, "Rotoro", "", _first(error)]
+        return [code, error.title, error.since, "no" if code in NOT_FATAL else "yes", _first(error)]
 
-    rows = ([*cells[:3], "yes" if cells[3] else "no", cells[4]] for cells in map(row, sorted(ERRORS)))
-    return table(["code", "name", "since version", "ends the session", "meaning"], rows)
+    rules = (
+        "*Fatal* is RTR's word: a router that gets this code drops what it has from that cache (8210bis section 12).\n"
+        "Code 4 is not fatal while no version is agreed. Inside Rotoro see [section 12](rotoro.md#12-errors)."
+    )
+    return table(["code", "name", "since version", "fatal", "meaning"], map(row, sorted(ERRORS))) + "\n\n" + rules
 
 
 def _first(documented: type) -> str:
@@ -147,7 +164,7 @@ def _meaning(wire: Wire) -> str:
 
 def _rule(pdu: type[Pdu]) -> str:
     """What the values must be, if not all are allowed."""
-    said = inspect.getdoc(pdu.check) if pdu.check is not Pdu.check else ""
+    said = inspect.getdoc(pdu.must_hold) if pdu.must_hold is not Pdu.must_hold else ""
     return f"Must hold: {said}" if said else ""
 
 
@@ -164,8 +181,9 @@ def _names() -> Iterator[str]:
     ]
     for names in dict.fromkeys([*named, RouteFlags]):
         notes = _notes(names)
-        rows = [[value.value, name, notes.get(name, "")] for name, value in names.__members__.items()]
-        yield f"### {names.__name__}\n\n{_first(names)}\n\n" + table(["value", "name", "meaning"], rows)
+        columns = ["value", "name", "meaning"][: 3 if notes else 2]
+        rows = [[value.value, name, notes.get(name, "")][: len(columns)] for name, value in names.__members__.items()]
+        yield f"### {names.__name__}\n\n{_first(names)}\n\n{table(columns, rows)}"
 
 
 def _notes(names: type[Enum]) -> dict[str, str]:

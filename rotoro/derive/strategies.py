@@ -1,7 +1,7 @@
 """Hypothesis strategies for every PDU: legal ones, and ones that break a single rule. Needs Hypothesis.
 
-What a field can carry is read off the declarations. Where `check` asks for more, `_LEGAL` says how to please it; a new
-PDU needs a row there only if hardly any of its values pass.
+What a field may carry is read off the declarations. Where `must_hold` asks for more, `_LEGAL` says how to please it; a
+new PDU needs a row there only if hardly any of its values pass.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from rotoro.derive.definition import build_rows
-from rotoro.derive.shape import Kind, every_pdu, shape
 from rotoro.wire.errors import ProtocolError
-from rotoro.wire.fields import RouteFlags
 from rotoro.wire.pdu import PDUS, Layout, Pdu
 from rotoro.wire.rotoro import (
     ADDRESS_SIZES,
+    ANY,
     MIN_ATTRIBUTE_SETS,
     MIN_MAX_PDU,
     AttributeSets,
+    Begin,
+    BracketKind,
     Catalogue,
+    ConfigData,
+    ConfigSet,
     IngressState,
     Params,
     RouteRow4,
@@ -33,19 +36,22 @@ from rotoro.wire.rotoro import (
     Routes6,
     ScopeKind,
     Subscribe,
+    TableEntry,
     TypeDefinition,
+    TypedRecords,
     TypeField,
 )
 from rotoro.wire.rtr import ANNOUNCE, Aspa, Ipv4Prefix, Ipv6Prefix
+from rotoro.wire.shape import Kind, every_pdu, shape
 
 U32 = st.integers(0, 0xFFFFFFFF)
 
 
 def field(owner: type[Layout], name: str) -> SearchStrategy[Any]:
-    """Any value that one field can carry."""
+    """Any value that one field may carry."""
     wire, form = owner.laid_out[name], shape(owner, name)
-    if wire.names is not None:
-        return st.sampled_from([int(value) for value in wire.names])
+    if wire.allowed is not None:
+        return st.sampled_from(sorted(wire.allowed))
     if form.kind is Kind.NUMBER:
         return st.integers(0, 256**form.size - 1)
     if form.kind is Kind.OCTETS:
@@ -61,7 +67,7 @@ def field(owner: type[Layout], name: str) -> SearchStrategy[Any]:
 
 
 def anything(owner: type[Layout]) -> SearchStrategy[Any]:
-    """A PDU or part with any values that its fields can carry, allowed or not."""
+    """A PDU or part with any values that its fields may carry, whether or not they go together."""
     return st.builds(owner, **{name: field(owner, name) for name in owner.wires})
 
 
@@ -121,7 +127,8 @@ def _attribute_sets() -> SearchStrategy[Pdu]:
     def make(table: int, first: int, sets: list[bytes]) -> Pdu:
         return AttributeSets(table, first, tuple(map(len, sets)), b"".join(sets))
 
-    return st.builds(make, field(AttributeSets, "table"), U32, st.lists(st.binary(max_size=20), max_size=5))
+    sets = st.lists(st.binary(max_size=20), min_size=1, max_size=5)
+    return st.builds(make, field(AttributeSets, "table"), U32, sets)
 
 
 def _definitions() -> SearchStrategy[Pdu]:
@@ -131,7 +138,7 @@ def _definitions() -> SearchStrategy[Pdu]:
 
 def _ingresses() -> SearchStrategy[Pdu]:
     addresses = st.sampled_from(ADDRESS_SIZES).flatmap(lambda size: st.binary(min_size=size, max_size=size))
-    return st.builds(replace, anything(IngressState), address=addresses)
+    return st.builds(replace, anything(IngressState), address=addresses, ingress=st.integers(0, ANY - 1))
 
 
 def _params() -> SearchStrategy[Pdu]:
@@ -141,34 +148,52 @@ def _params() -> SearchStrategy[Pdu]:
 
 def _catalogues() -> SearchStrategy[Pdu]:
     numbered, called = (lambda entry: entry.number), (lambda entry: entry.name)
-    entry = Catalogue.wires["tables"].entry
-    assert entry is not None
-    return st.lists(anything(entry), max_size=4, unique_by=(numbered, called)).map(tuple).map(Catalogue)
+    entry = anything(TableEntry).filter(lambda entry: entry.name)
+    return st.lists(entry, max_size=4, unique_by=(numbered, called)).map(tuple).map(Catalogue)
 
 
-def _subscriptions() -> SearchStrategy[Pdu]:
-    scoped = st.sampled_from([32, 128]).flatmap(prefixes)
+def _begins() -> SearchStrategy[Any]:
+    def make(made: Any, earlier: int) -> Any:
+        if made.kind == BracketKind.SNAPSHOT:
+            return replace(made, from_epoch=0, from_serial=0)
+        return replace(made, from_epoch=made.epoch, from_serial=min(earlier, made.serial))
 
-    def within(made: Any, scope: int, prefix: tuple[Any, int]) -> Pdu:
-        if scope == ScopeKind.ALL:
-            return replace(made, scope=int(scope), scope_length=0, scope_address=b"")  # type: ignore[no-any-return]
-        return replace(  # type: ignore[no-any-return]
-            made, scope=int(scope), scope_length=prefix[1], scope_address=prefix[0].packed
-        )
-
-    return st.builds(within, anything(Subscribe), st.sampled_from(ScopeKind), scoped)
+    return st.builds(make, anything(Begin), field(Begin, "serial"))
 
 
-def route_rows(family: int, flags: int, *, max_size: int = 20) -> SearchStrategy[list[dict[str, Any]]]:
+def _records() -> SearchStrategy[Any]:
+    def make(made: Any, rows: bytes) -> Any:
+        return replace(made, rows=rows, count=1 + made.count % len(rows))
+
+    return st.builds(make, anything(TypedRecords), st.binary(min_size=1, max_size=64))
+
+
+def _pieces(pdu: type[Pdu]) -> SearchStrategy[Any]:
+    def make(made: Any) -> Any:
+        return replace(made, offset=min(made.offset, made.size), size=min(made.size + len(made.text), 0xFFFFFFFF))
+
+    return st.builds(make, anything(pdu))
+
+
+def _subscriptions() -> SearchStrategy[Any]:
+    def make(made: Any, prefix: tuple[Any, int]) -> Any:
+        if made.scope == ScopeKind.ALL:
+            return replace(made, scope_length=0, scope_address=b"")
+        return replace(made, scope_length=prefix[1], scope_address=prefix[0].packed)
+
+    return st.builds(make, anything(Subscribe), st.sampled_from([32, 128]).flatmap(prefixes))
+
+
+def route_rows(family: int, flags: int) -> SearchStrategy[list[dict[str, Any]]]:
     """The values of the rows of a run, by name, with the columns that the flags give them."""
     row: Any = RouteRow4 if family == 4 else RouteRow6
-    columns = [name for name, wire in row.wires.items() if wire.when and flags & wire.when == wire.when]
+    columns = [name for name, wire in row.present(flags).items() if wire.when]
 
     def make(prefix: tuple[Any, int], *values: int) -> dict[str, Any]:
         return {"prefix_length": prefix[1], "prefix": prefix[0], **dict(zip(columns, values, strict=True))}
 
     one = st.builds(make, prefixes(32 if family == 4 else 128), *(field(row, name) for name in columns))
-    return st.lists(one, min_size=1, max_size=max_size)
+    return st.lists(one, min_size=1, max_size=20)
 
 
 def route_runs(family: int) -> SearchStrategy[Any]:
@@ -179,8 +204,7 @@ def route_runs(family: int) -> SearchStrategy[Any]:
         rows = route_rows(family, flags).map(lambda values: build_rows(pdu.row, flags, values))
         return st.builds(replace, st.just(made), flags=st.just(flags), rows=rows)
 
-    flags = st.integers(0, int(sum(RouteFlags)))
-    return st.tuples(anything(pdu), flags).flatmap(lambda pair: run(*pair))
+    return st.tuples(anything(pdu), field(pdu, "flags")).flatmap(lambda pair: run(*pair))
 
 
 _LEGAL: dict[type[Pdu], Callable[[], SearchStrategy[Any]]] = {
@@ -193,6 +217,10 @@ _LEGAL: dict[type[Pdu], Callable[[], SearchStrategy[Any]]] = {
     Params: _params,
     Catalogue: _catalogues,
     Subscribe: _subscriptions,
+    Begin: _begins,
+    TypedRecords: _records,
+    ConfigData: lambda: _pieces(ConfigData),
+    ConfigSet: lambda: _pieces(ConfigSet),
     Routes4: lambda: route_runs(4),
     Routes6: lambda: route_runs(6),
 }

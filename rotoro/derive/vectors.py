@@ -1,7 +1,8 @@
 """One vector per PDU: octets beside values.
 
-`spec/vectors/rtr.json` is kept by hand, from RFCs and from other programs. `spec/vectors/rotoro.json` is written here,
-through the Construct layouts that define the format; the fast codec then has to agree with both.
+`spec/vectors/rtr.json` is kept by hand, from RFCs and from other programs. `spec/vectors/rotoro.json` is written here:
+RTR's PDUs are those vectors of version 2 with another first octet, Rotoro's own come from the Construct layouts that
+define the format. The fast codec then has to agree with all of them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple
 
 from rotoro.derive.definition import build
 from rotoro.derive.examples import EXAMPLES
-from rotoro.derive.shape import every_pdu, is_address, shape
-from rotoro.wire.pdu import PDUS, ROTORO, Layout, Pdu
+from rotoro.wire.pdu import PDUS, ROTORO, RTR_LATEST, Layout, Pdu
+from rotoro.wire.shape import every_pdu, is_address, shape
 
 
 class Vector(NamedTuple):
@@ -29,23 +30,24 @@ class Vector(NamedTuple):
 def written(by_hand: Path) -> str:
     """The whole of `spec/vectors/rotoro.json`; takes what the vectors kept by hand say of version 2."""
     about = (
-        "One PDU of Rotoro each: octets beside values. Derived through the Construct layouts by "
-        "`python -m rotoro.derive`; do not edit. Octet strings are hex."
+        "One PDU of Rotoro or more each: octets beside values; octet strings are hex. Written by "
+        "`python -m rotoro.derive`; do not edit. Sources are as in rtr.json, or the declarations in rotoro/wire: no "
+        "other program speaks Rotoro yet, so those show what the layouts mean, and not that somebody else agrees."
     )
-    return json.dumps({"about": about, "vectors": [_entry(pdu) for pdu in _examples(by_hand)]}, indent=1) + "\n"
+    vectors = [_entry(vector) for pdu in every_pdu() if ROTORO in pdu.versions for vector in _vectors(pdu, by_hand)]
+    return json.dumps({"about": about, "vectors": vectors}, indent=1) + "\n"
 
 
-def _examples(by_hand: Path) -> Iterator[Pdu]:
-    """The examples, one at least of every PDU that Rotoro has; RTR's as version 2 has them."""
-    told: dict[type[Pdu], list[Pdu]] = {}
-    for example in EXAMPLES:
-        told.setdefault(type(example), []).append(example)
-    for vector in read(by_hand):
-        if vector.version == 2:
-            told.setdefault(type(vector.pdu), []).append(vector.pdu)
-    for pdu in every_pdu():
-        if ROTORO in pdu.versions:
-            yield from told.get(pdu) or [plain(pdu)]
+def _vectors(pdu: type[Pdu], by_hand: Path) -> Iterator[Vector]:
+    """One at least."""
+    if RTR_LATEST in pdu.versions:
+        for vector in read(by_hand):
+            if type(vector.pdu) is pdu and vector.version == RTR_LATEST:
+                octets = bytes([ROTORO]) + vector.octets[1:]
+                yield Vector(ROTORO, vector.pdu, octets, f"{vector.source}; in version {RTR_LATEST}")
+        return
+    for example in [example for example in EXAMPLES if type(example) is pdu] or [plain(pdu)]:
+        yield Vector(ROTORO, example, build(example, ROTORO), "the declarations in rotoro/wire")
 
 
 def plain(owner: type[Layout]) -> Any:
@@ -60,6 +62,8 @@ def plain(owner: type[Layout]) -> Any:
         form = shape(owner, name)
         if wire.entry is not None:
             values[name] = (plain(wire.entry),)
+        elif wire.allowed is not None:
+            values[name] = count if count in wire.allowed else min(wire.allowed)
         elif form.value in (int, str):
             values[name] = count if form.value is int else name
         elif form.value is tuple:
@@ -70,14 +74,14 @@ def plain(owner: type[Layout]) -> Any:
     return owner(**values)
 
 
-def _entry(pdu: Pdu) -> dict[str, Any]:
+def _entry(vector: Vector) -> dict[str, Any]:
     return {
-        "pdu": type(pdu).__name__,
-        "version": ROTORO,
-        "type": pdu.number,
-        "octets": _spaced(build(pdu, ROTORO)),
-        "values": values_of(pdu),
-        "source": "the layout in rotoro/wire",
+        "pdu": type(vector.pdu).__name__,
+        "version": vector.version,
+        "type": vector.pdu.number,
+        "octets": _spaced(vector.octets),
+        "values": values_of(vector.pdu),
+        "source": vector.source,
     }
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-from rotoro.derive.shape import Kind, Shape, every_pdu, in_header, parts_of, shape
 from rotoro.wire.pdu import HEADER_LENGTH, PDUS, Layout, Part, Pdu, Wire
+from rotoro.wire.shape import Kind, Shape, every_pdu, in_header, parts_of, shape
 
 PORTS = (323, 3323)
 """RTR's own port, and the one for those who may not open it."""

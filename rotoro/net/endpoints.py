@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 RTR_PORT = 323
 """RTR over TCP (RFC 8210 section 9)."""
@@ -42,3 +43,14 @@ def host_port(text: str, default_port: int | None = None, default_host: str | No
     if not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ValueError(f"{text!r} has the port {port!r}; it must be 0 to 65535")
     return HostPort(host, int(port))
+
+
+def address_text(address: Any) -> str:
+    """HOST:PORT of a transport's address.
+
+    >>> from twisted.internet.address import IPv4Address, IPv6Address
+    >>> address_text(IPv4Address("TCP", "192.0.2.1", 323)), address_text(IPv6Address("TCP", "2001:db8::1", 323))
+    ('192.0.2.1:323', '[2001:db8::1]:323')
+    """
+    host = getattr(address, "host", None)
+    return str(address) if host is None else str(HostPort(host, address.port))

@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rotoro.net.endpoints import address_text
 from rotoro.session.base import Session
 from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
 from rotoro.session.negotiation import Refused
@@ -92,6 +93,7 @@ class SessionProtocol(Protocol):
         self._linger: IDelayedCall | None = None
         self._left = False
         self._whole = 0
+        """PDUs that the session got; a run counts as one."""
         self._patience = 0.0
 
     # --- what Twisted calls ------------------------------------------------------------------------------------------
@@ -120,20 +122,9 @@ class SessionProtocol(Protocol):
         assert session is not None  # `_chosen` saw to it
         session.heard(now)
         self._decoder.receive(data)
-        self._whole = 0
+        passed = self._whole + self._decoder.skipped
         self.ask(lambda: self._take(session, now))
-        self._watch_partial(self._whole)
-
-    def _take(self, session: Session, now: float) -> list[Effect]:
-        try:
-            for version, pdu in self._decoder.items():
-                self._whole += 1
-                self.perform(session.receive(version, pdu, now))
-                if self._closing is not None:
-                    break
-        except ProtocolError as broken:
-            return session.broken(broken, now)
-        return []
+        self._watch_partial(self._whole + self._decoder.skipped > passed)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
@@ -198,8 +189,17 @@ class SessionProtocol(Protocol):
             self.perform(step())
         except Exception as bug:
             self.log.failure("{peer}: our mistake", peer=self.peer)
+            self._own_up(InternalError(type(bug).__name__))
+
+    def _own_up(self, mistake: InternalError) -> None:
+        """Tell the peer, and whoever listens here, that it is over; what fails now must not keep the connection."""
+        try:
             if self.session is not None:
-                self.perform(self.session.fail(InternalError(type(bug).__name__)))
+                self.perform(self.session.fail(mistake))
+        except Exception:
+            self.log.failure("{peer}: our mistake, again", peer=self.peer)
+        self._close("our mistake")
+        self._push()
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what a session wants."""
@@ -220,6 +220,17 @@ class SessionProtocol(Protocol):
                     self._pass_on(effect)
         self._push()
 
+    def _take(self, session: Session, now: float) -> list[Effect]:
+        try:
+            for version, pdu in self._decoder.items():
+                self._whole += 1
+                self.perform(session.receive(version, pdu, now))
+                if self._closing is not None:
+                    break
+        except ProtocolError as broken:
+            return session.broken(broken, now)
+        return []
+
     def _begin(self, session: Session) -> None:
         self.session, session.peer = session, self.peer
         self._decoder.rotoro_limit = session.max_pdu
@@ -232,7 +243,6 @@ class SessionProtocol(Protocol):
             session = self._choose(first)
         except Refused as refused:
             self._close(str(refused))
-            self._leave()
             return False
         self._begin(session)
         return True
@@ -276,7 +286,7 @@ class SessionProtocol(Protocol):
             self._reading = on
             (transport.resumeProducing if on else transport.pauseProducing)()
 
-    def _watch_partial(self, whole: int) -> None:
+    def _watch_partial(self, whole: bool) -> None:
         """A PDU that has begun must become whole in time, however the peer drips."""
         pending = self._decoder.pending
         seconds = HEADER_SECONDS if pending < HEADER_LENGTH else PDU_SECONDS
@@ -289,10 +299,10 @@ class SessionProtocol(Protocol):
 
     def _late(self) -> None:
         self._partial = None
-        if self.session is not None:
-            pending = self._decoder.pending
-            what = f"a PDU of which {pending} octets came did not become whole in {self._patience:.0f} s"
-            self.perform(self.session.fail(TransportFailed(what)))
+        session = self.session
+        assert session is not None  # or there would be no decoder at work
+        what = f"a PDU of which {self._decoder.pending} octets came did not become whole in {self._patience:.0f} s"
+        self.ask(lambda: session.fail(TransportFailed(what)))
 
     def _close(self, reason: str) -> None:
         if self._closing is None:
@@ -331,16 +341,3 @@ class SessionProtocol(Protocol):
 def _cancel(call: IDelayedCall | None) -> None:
     if call is not None and call.active():
         call.cancel()
-
-
-def address_text(address: Any) -> str:
-    """HOST:PORT of a transport's address.
-
-    >>> from twisted.internet.address import IPv4Address, IPv6Address
-    >>> address_text(IPv4Address("TCP", "192.0.2.1", 323)), address_text(IPv6Address("TCP", "2001:db8::1", 323))
-    ('192.0.2.1:323', '[2001:db8::1]:323')
-    """
-    host, port = getattr(address, "host", None), getattr(address, "port", None)
-    if host is None:
-        return str(address)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,18 +8,21 @@ from typing import Any
 
 from twisted.application.internet import ClientService, StreamServerEndpointService, backoffPolicy
 from twisted.application.service import Service
+from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from rotoro.net.endpoints import HostPort
-from rotoro.net.protocol import SessionProtocol, address_text
+from rotoro.net.endpoints import HostPort, address_text
+from rotoro.net.protocol import SessionProtocol
 from rotoro.session.base import Session
 from rotoro.session.cache import GOODBYE_RESTART, CacheData, CacheSession
 from rotoro.session.effects import Effect, Streamed, Update, WakeAt
 from rotoro.session.negotiation import ClientSession, serve
-from rotoro.session.peer import DEFAULT_PARAMETERS, Parameters, ServingPeer
+from rotoro.session.parameters import DEFAULT_PARAMETERS, Parameters
+from rotoro.session.peer import ServingPeer
 from rotoro.session.tables import ServedTable, ServedTables
 
 MAX_CONNECTIONS = 4096
@@ -128,6 +131,19 @@ class _ClientFactory(Factory):
         return protocol
 
 
+class _Telling:
+    """An endpoint that tells why it could not connect, which `ClientService` keeps to itself."""
+
+    def __init__(self, endpoint: HostnameEndpoint, failed: Callable[[Failure], Failure]) -> None:
+        self._endpoint, self._failed = endpoint, failed
+
+    def connect(self, factory: Factory) -> Any:
+        return self._endpoint.connect(factory).addErrback(self._failed)
+
+    def __repr__(self) -> str:
+        return repr(self._endpoint)
+
+
 class Connecting(Service):
     """One client session, connected again and again with back-off.
 
@@ -152,10 +168,11 @@ class Connecting(Service):
         self._clock: IReactorTime = reactor
         self._consumer = tell
         self._wake: IDelayedCall | None = None
-        endpoint = HostnameEndpoint(reactor, where.host, where.port, timeout=10)
+        endpoint: Any = _Telling(HostnameEndpoint(reactor, where.host, where.port, timeout=10), self._absent)
         self._backoff = backoffPolicy(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, 1.5)
         self._vain = 0
         """Connections in a row that brought no data."""
+        self._why_absent = ""
         self._client = ClientService(
             endpoint, _ClientFactory(reactor, session, self._tell, self), retryPolicy=self._delay, clock=reactor
         )
@@ -174,13 +191,24 @@ class Connecting(Service):
 
     def connected(self, protocol: SessionProtocol) -> None:
         """A connection is being made; what the server's numbers meant on the one before is void."""
-        self.protocol = protocol
+        self.protocol, self._why_absent = protocol, ""
         self._fresh()
         self._vain += 1
 
+    def _absent(self, failure: Failure) -> Failure:
+        """Say why there is no connection: once for each reason, as the attempts go on for as long as it takes."""
+        why = failure.getErrorMessage()
+        if why != self._why_absent and not failure.check(CancelledError):
+            self._why_absent = why
+            self.log.warn("{where}: no connection: {why}", where=self.where, why=why)
+        return failure
+
     def _delay(self, attempts: int) -> float:
-        """When to connect again: a server that takes connections and gives nothing is no better than none."""
-        wished = min(float(self.session.retry_seconds), LONGEST_ABSENCE_SECONDS)
+        """When to connect again: a server that takes connections and gives nothing is no better than none.
+
+        What its goodbye wished holds for the first attempt after it; if that fails, the back-off goes on as ever.
+        """
+        wished = min(float(self.session.retry_seconds), LONGEST_ABSENCE_SECONDS) if attempts == 1 else 0.0
         return max(self._backoff(max(attempts, self._vain)), wished)
 
     def _tell(self, session: Session, effect: Effect) -> None:

@@ -234,22 +234,18 @@ def _refuse_foreign(cache: CacheSession, foreign: Foreign, now: float) -> list[E
     return [Send(cache.version, report(error, cache.version)), offer]
 
 
-def _hang_up(cache: CacheSession, report: ErrorReport, now: float) -> list[Effect]:
-    return cache.hang_up(report, now)
-
-
 TRANSITIONS = dict([
     #   while we are        and receive   we               and then are
     on(State.NEGOTIATING,   ResetQuery,   _query,          State.READY),
     on(State.NEGOTIATING,   SerialQuery,  _query,          State.READY),
     on(State.NEGOTIATING,   Foreign,      _refuse_foreign, State.NEGOTIATING),
-    on(State.NEGOTIATING,   ErrorReport,  _hang_up,        State.CLOSED),
+    on(State.NEGOTIATING,   ErrorReport,  Session.hang_up, State.CLOSED),
     on(State.READY,         ResetQuery,   _query,          State.READY),
     on(State.READY,         SerialQuery,  _query,          State.READY),
-    on(State.READY,         ErrorReport,  _hang_up,        State.CLOSED),
+    on(State.READY,         ErrorReport,  Session.hang_up, State.CLOSED),
     on(State.ANSWERING,     ResetQuery,   _wait,           State.ANSWERING),
     on(State.ANSWERING,     SerialQuery,  _wait,           State.ANSWERING),
-    on(State.ANSWERING,     ErrorReport,  _hang_up,        State.CLOSED),
+    on(State.ANSWERING,     ErrorReport,  Session.hang_up, State.CLOSED),
 ])  # fmt: skip
 """The side that has the data. A pair that is not listed is the router's error."""
 

@@ -13,7 +13,8 @@ from rotoro.session.base import Session, clean, in_words
 from rotoro.session.cache import CacheData, CacheSession
 from rotoro.session.effects import Close, Effect, Note, Send, WakeAt
 from rotoro.session.follower import FollowingPeer
-from rotoro.session.peer import DEFAULT_PARAMETERS, Parameters, ServingPeer
+from rotoro.session.parameters import DEFAULT_PARAMETERS, Parameters
+from rotoro.session.peer import ServingPeer
 from rotoro.session.router import RouterSession
 from rotoro.session.tables import ServedTables
 from rotoro.wire.errors import ProtocolError
@@ -27,6 +28,8 @@ VERDICT_SECONDS = 3600.0
 """How long a server is known to be a plain cache."""
 
 TLS_HANDSHAKE = 0x16
+
+_AFRESH = Close("to begin afresh, as the answer to HELLO has it")
 
 
 class Mode(Enum):
@@ -66,7 +69,7 @@ class ClientSession(Session):
         self.router = router
         self.mode = mode
         self.verdict: Mode | None = None
-        """What the server was found to be."""
+        """What the server was found to be, until an hour after that; of a Rotoro server, after it was last heard."""
         self.max_pdu = follower.max_pdu
         self._verdict_until = 0.0
         self._inner: RouterSession | FollowingPeer = router if mode is Mode.RTR else follower
@@ -106,7 +109,7 @@ class ClientSession(Session):
         if self._phase is self.State.DECIDED:
             return self._inner.receive(version, pdu, now)
         if version != ROTORO or not isinstance(pdu, HelloAck):
-            return self._plain(f"answers HELLO with a {pdu.title} of version {version}", now)
+            return [*self._plain(f"answers HELLO with a {pdu.title} of version {version}", now), _AFRESH]
         note = Note(f"{self.peer} speaks Rotoro")
         gone = self._decide(Mode.ROTORO, now)
         self.follower.start(now)
@@ -116,27 +119,29 @@ class ClientSession(Session):
         """Octets that are no PDU; in answer to HELLO they too mean that the server is not ours."""
         if self._phase is self.State.DECIDED:
             return self._inner.broken(error, now)
-        return self._plain(f"answers HELLO with what is no PDU: {clean(str(error))}", now)
+        return [*self._plain(f"answers HELLO with what is no PDU: {clean(str(error))}", now), _AFRESH]
 
     def wake(self, now: float) -> list[Effect]:
         """No answer to HELLO is an answer, too."""
         if self._phase is self.State.DECIDED:
             return self._inner.wake(now)
-        return self._unanswered(f"has not answered HELLO in {PROBE_SECONDS:.0f} s", now)
+        return [*self._unanswered(f"has not answered HELLO in {PROBE_SECONDS:.0f} s", now), _AFRESH]
 
     def lost(self, now: float) -> list[Effect]:
         """A server that closes on HELLO is a plain cache."""
         if self._phase is self.State.DECIDED:
             return self._inner.lost(now)
-        return [*self._unanswered("closes on HELLO", now)[:-1], *self._inner.lost(now)]
+        return [*self._unanswered("closes on HELLO", now), *self._inner.lost(now)]
 
     def drained(self, now: float) -> list[Effect]:
         """What was to be sent is out."""
         return self._inner.drained(now) if self._phase is self.State.DECIDED else []
 
     def heard(self, now: float) -> None:
-        """The server is there."""
+        """The server is there; as long as it speaks Rotoro it is known to."""
         self._inner.heard(now)
+        if self._phase is self.State.DECIDED and self.verdict is Mode.ROTORO:
+            self._verdict_until = now + VERDICT_SECONDS
 
     def progressed(self, now: float) -> None:
         """The transport took octets."""
@@ -157,12 +162,11 @@ class ClientSession(Session):
 
     def _plain(self, why: str, now: float) -> list[Effect]:
         """From now on, and on a fresh connection, plain RTR: what a refusal says of versions is not to be trusted."""
-        note = Note(f"{self.peer} {why}: plain RTR")
-        return [note, *self._decide(Mode.RTR, now), Close("to go on in plain RTR")]
+        return [Note(f"{self.peer} {why}: plain RTR"), *self._decide(Mode.RTR, now)]
 
     def _unanswered(self, why: str, now: float) -> list[Effect]:
         """A server that says nothing is a plain cache, unless it is known better: Rotoro servers fail, too."""
         if self.verdict is not Mode.ROTORO:
             return self._plain(why, now)
         self._phase = self.State.DECIDED
-        return [Note(f"{self.peer} {why}", warning=True), Close("no answer to HELLO")]
+        return [Note(f"{self.peer} {why}", warning=True)]

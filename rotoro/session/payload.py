@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotoro.session.effects import Rows
-from rotoro.table.diff import Diff
+from rotoro.table.diff import Change, Diff
 from rotoro.table.history import State
 from rotoro.table.records import Records
 from rotoro.table.resolve import Contradiction, resolve_rows
@@ -23,6 +23,9 @@ from rotoro.wire.bulk import PREFIX_FORMS, Prefixes, encode_prefixes
 from rotoro.wire.codec import encode
 from rotoro.wire.errors import DuplicateAnnouncement, UnknownWithdrawal
 from rotoro.wire.rtr import ANNOUNCE, Aspa, CacheResponse, EndOfData, EndOfDataV0, RouterKey
+
+Payload = Prefixes | RouterKey | Aspa
+"""What RPKI data comes in."""
 
 _FAMILY_OF: dict[Slot, int] = {VRP4: 4, VRP6: 6}
 _SINCE: dict[Slot, int] = {VRP4: 0, VRP6: 0, ROUTER_KEY: 1, ASPA: 2}
@@ -118,13 +121,20 @@ def router_key_octets(pdu: RouterKey) -> bytes:
     return _KEY.pack(pdu.key_id, len(pdu.key_info)) + pdu.key_info + pdu.asn.to_bytes(4)
 
 
+def size(pdu: Payload) -> tuple[int, int]:
+    """How much data this is: records, and octets of what has no fixed width in them."""
+    if isinstance(pdu, Prefixes):
+        return len(pdu), 0
+    return 1, len(pdu.key_info) if isinstance(pdu, RouterKey) else 4 * len(pdu.providers)
+
+
 def _aspas(records: Records) -> Iterator[Aspa]:
     values: Any = records.values
     for customer, providers in zip(records.keys.view(">u4"), values, strict=True):
         yield Aspa(ANNOUNCE, int(customer), struct.unpack(f">{len(providers) // 4}I", providers))
 
 
-def payload_rows(pdus: list[Any]) -> Iterator[Rows]:
+def payload_rows(pdus: list[Payload]) -> Iterator[Rows]:
     """Received RPKI data by kind, each kind in the order received."""
     for family, slot in ((4, VRP4), (6, VRP6)):
         runs = [run for run in pdus if isinstance(run, Prefixes) and run.family == family]
@@ -141,26 +151,29 @@ def payload_rows(pdus: list[Any]) -> Iterator[Rows]:
         yield Rows(ASPA, _announced(aspas), customers, providers, None)
 
 
-def payload_diff(base: Snapshot, pdus: list[Any], version: int) -> Diff:
-    """The diff that received RPKI data makes of a snapshot, each record against what is there when it comes.
+def payload_diff(base: Snapshot, pdus: list[Payload], version: int) -> Diff:
+    """The diff that received RPKI data makes of a snapshot; raises what `payload_changes` raises."""
+    return Diff.of(payload_changes(base, pdus, version))
+
+
+def payload_changes(base: Snapshot, pdus: list[Payload], version: int) -> dict[Slot, Change]:
+    """What received RPKI data changes in a snapshot, each record against what is there when it comes.
 
     Raises UnknownWithdrawal or DuplicateAnnouncement (RFC 8210 section 12, codes 6 and 7) with the PDU, written in
     the version in which it came.
     """
     try:
-        return Diff.of(
-            {
-                rows.slot: resolve_rows(base, rows.slot, rows.announced, rows.keys, rows.values, strict=True).change
-                for rows in payload_rows(pdus)
-            }
-        )
+        return {
+            rows.slot: resolve_rows(base, rows.slot, rows.announced, rows.keys, rows.values, strict=True).change
+            for rows in payload_rows(pdus)
+        }
     except TwiceThere as twice:
         raise DuplicateAnnouncement(str(twice), _contradicting(twice, True, version)) from None
     except Contradiction as unknown:
         raise UnknownWithdrawal(str(unknown), _contradicting(unknown, False, version)) from None
 
 
-def _announced(pdus: list[Any]) -> NDArray[np.bool_]:
+def _announced(pdus: Sequence[RouterKey | Aspa]) -> NDArray[np.bool_]:
     return np.array([pdu.flags & ANNOUNCE for pdu in pdus], bool)
 
 

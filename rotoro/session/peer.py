@@ -11,7 +11,7 @@ from enum import Enum
 
 from rotoro.session.base import Session, clean, on
 from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
-from rotoro.session.payload import DEFAULT_TIMERS
+from rotoro.session.parameters import DEFAULT_PARAMETERS, GREETING_SECONDS, Alive, Parameters
 from rotoro.session.routes import MAX_SETS, RotoroEncoder
 from rotoro.session.tables import Scope, ServedTable, ServedTables
 from rotoro.table.encoded import Encoded
@@ -45,14 +45,16 @@ from rotoro.wire.rotoro import (
 )
 from rotoro.wire.rtr import ErrorReport
 
-KEEPALIVE_SECONDS = 20
-SILENT_INTERVALS = 3
-"""After so many keepalive intervals without an octet a peer is given up."""
-
-GREETING_SECONDS = 10.0
-"""How long HELLO and PARAMS may take."""
+__all__ = [
+    "MAX_SUBSCRIPTIONS",
+    "TRANSITIONS",
+    "Parameters",
+    "ServingPeer",
+    "State",
+]
 
 MAX_SUBSCRIPTIONS = 1024
+"""How many tables a follower may follow at a time."""
 
 
 class State(Enum):
@@ -62,26 +64,6 @@ class State(Enum):
     WAITING = "waiting for parameters"
     OPEN = "open"
     CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """What we tell a peer of ourselves, and the limits that we keep."""
-
-    name: str = "rotoro"
-    keepalive: int = KEEPALIVE_SECONDS
-    max_pdu: int = ROTORO_MAX_LENGTH
-    max_sets: int = MAX_SETS
-    expire: int = DEFAULT_TIMERS.expire
-    """How many seconds RPKI data is good for after its server was last connected (RFC 8210 section 6)."""
-
-    @property
-    def pdu(self) -> Params:
-        """The PDU that says so."""
-        return Params(0, self.max_pdu, self.max_sets, self.keepalive, self.name)
-
-
-DEFAULT_PARAMETERS = Parameters()
 
 
 @dataclass(eq=False, slots=True)
@@ -113,29 +95,6 @@ class _Cursor:
         changes = None if self.position is None else history.encoded_since(self.position, self.encoder)
         self.position, self.owed = history.position, False
         return changes or history.encoded_snapshot(self.encoder)
-
-
-class Alive:
-    """Keepalive bookkeeping of one connection: when something must be said, and when the peer is gone."""
-
-    def __init__(self, interval: float, now: float) -> None:
-        self.interval = interval
-        self.heard = now
-        self._said = now
-
-    def check(self, now: float) -> Send | Close | None:
-        """What has to be done at this time."""
-        if now >= self.heard + SILENT_INTERVALS * self.interval:
-            return Close(f"the peer has been silent for {SILENT_INTERVALS * self.interval:.0f} s")
-        if now >= self._said + self.interval:
-            self._said = now
-            return Send(ROTORO, Keepalive(0, int(now * 1000) % (1 << 64)))
-        return None
-
-    @property
-    def next(self) -> float:
-        """When to check again."""
-        return min(self._said + self.interval, self.heard + SILENT_INTERVALS * self.interval)
 
 
 class ServingPeer(Session):
@@ -183,7 +142,9 @@ class ServingPeer(Session):
 
     def catalogue_changed(self) -> list[Effect]:
         """A table came or went."""
-        return [Send(ROTORO, Catalogue(self._tables.entries))] if self.state is State.OPEN else []
+        # Who has not sent PARAMS yet has a catalogue all the same: the one of the greeting.
+        listening = self.state in (State.WAITING, State.OPEN)
+        return [Send(ROTORO, Catalogue(self._tables.entries))] if listening else []
 
     def status_changed(self, table: ServedTable) -> list[Effect]:
         """The unit behind a table fares differently."""
@@ -203,9 +164,8 @@ class ServingPeer(Session):
             return []
         if self.state is not State.OPEN and now >= self._deadline:
             return self._end(Close(f"no parameters in {GREETING_SECONDS:.0f} s"))
-        patience = SILENT_INTERVALS * self._alive.interval
-        if self._sending and now >= self._progress + patience:
-            return self.fail(TransportFailed(f"nothing was read for {patience:.0f} s"))
+        if self._sending and now >= self._progress + self._alive.patience:
+            return self.fail(TransportFailed(f"nothing was read for {self._alive.patience:.0f} s"))
         done = self._alive.check(now)
         if isinstance(done, Close):
             return self._end(done)
@@ -229,6 +189,11 @@ class ServingPeer(Session):
         said = super().fail(error, pdu, silent=silent)
         self._leave_all()
         return said
+
+    def hang_up(self, report: ErrorReport, now: float) -> list[Effect]:
+        """The follower gave up: so do we, without a word, and let go of the tables."""
+        self._leave_all()
+        return super().hang_up(report, now)
 
     def refuse_version(self, version: int, pdu: Pdu) -> ProtocolError | None:
         """After HELLO every PDU has our version."""
@@ -306,21 +271,25 @@ def _subscribe(peer: ServingPeer, wish: Subscribe, now: float) -> list[Effect]:
         peer._leave(wish.table)
     if len(peer._cursors) >= MAX_SUBSCRIPTIONS:
         raise LimitExceeded(f"more than {MAX_SUBSCRIPTIONS} subscriptions")
+    peer._cursors[wish.table] = _cursor(table, wish, peer._theirs)
+    return [*peer._statuses(), *peer._pump(now)]
+
+
+def _cursor(table: ServedTable, wish: Subscribe, theirs: Params) -> _Cursor:
     mode, scope = Mode(wish.mode), Scope.of(wish)
+    streamed = mode is Mode.STREAM
     history = table.join(scope)
+    held = Position(wish.epoch, wish.serial) if wish.resume else None
+    if streamed and held is None and history.ready:
+        held = history.position
     # Only the most and the least that there is: else each follower could have us keep an encoding of its own.
     encoder = RotoroEncoder(
         table.number,
-        stream=mode is Mode.STREAM,
-        max_pdu=ROTORO_MAX_LENGTH if peer._theirs.max_pdu >= ROTORO_MAX_LENGTH else MIN_MAX_PDU,
-        max_sets=MAX_SETS if peer._theirs.attribute_sets >= MAX_SETS else MIN_ATTRIBUTE_SETS,
+        stream=streamed,
+        max_pdu=ROTORO_MAX_LENGTH if theirs.max_pdu >= ROTORO_MAX_LENGTH else MIN_MAX_PDU,
+        max_sets=MAX_SETS if theirs.attribute_sets >= MAX_SETS else MIN_ATTRIBUTE_SETS,
     )
-    held = Position(wish.epoch, wish.serial) if wish.resume else None
-    if mode is Mode.STREAM and held is None and history.ready:
-        held = history.position
-    owed = mode is not Mode.STREAM
-    peer._cursors[wish.table] = _Cursor(table, scope, history, mode, encoder, held, owed)
-    return [*peer._statuses(), *peer._pump(now)]
+    return _Cursor(table, scope, history, mode, encoder, held, owed=not streamed)
 
 
 def _unsubscribe(peer: ServingPeer, wish: Unsubscribe, now: float) -> list[Effect]:
@@ -335,11 +304,11 @@ def _echo(peer: ServingPeer, pdu: Keepalive, now: float) -> list[Effect]:
 
 
 def _reported(peer: ServingPeer, report: ErrorReport, now: float) -> list[Effect]:
-    if report.code == DigestMismatch.code:
-        peer.state = State.OPEN
-        return [Note(f"{peer.peer} came to another table: {clean(report.text)}", warning=True)]
-    peer._leave_all()
-    return peer.hang_up(report, now)
+    """A table that came out otherwise comes anew: the follower asks for it. After any other error it is over."""
+    if report.code != DigestMismatch.code:
+        return peer.hang_up(report, now)
+    peer.state = State.OPEN
+    return [Note(f"{peer.peer} came to another table: {clean(report.text)}", warning=True)]
 
 
 def _leave_session(peer: ServingPeer, pdu: Goodbye, now: float) -> list[Effect]:
@@ -347,18 +316,18 @@ def _leave_session(peer: ServingPeer, pdu: Goodbye, now: float) -> list[Effect]:
 
 
 TRANSITIONS = dict([
-    #   while we are     and receive   we               and then are
-    on(State.GREETING,   Hello,        _greet,          State.WAITING),
-    on(State.GREETING,   Foreign,      _refuse_major,   State.GREETING),
-    on(State.WAITING,    Params,       _take_params,    State.OPEN),
-    on(State.WAITING,    Keepalive,    _echo,           State.WAITING),
-    on(State.WAITING,    ErrorReport,  _reported,       State.CLOSED),
-    on(State.WAITING,    Goodbye,      _leave_session,  State.CLOSED),
-    on(State.OPEN,       Subscribe,    _subscribe,      State.OPEN),
-    on(State.OPEN,       Unsubscribe,  _unsubscribe,    State.OPEN),
-    on(State.OPEN,       Keepalive,    _echo,           State.OPEN),
-    on(State.OPEN,       ErrorReport,  _reported,       State.CLOSED),
-    on(State.OPEN,       Goodbye,      _leave_session,  State.CLOSED),
+    #   while we are        and receive   we                   and then are
+    on(State.GREETING,      Hello,        _greet,              State.WAITING),
+    on(State.GREETING,      Foreign,      _refuse_major,       State.GREETING),
+    on(State.WAITING,       Params,       _take_params,        State.OPEN),
+    on(State.WAITING,       Keepalive,    _echo,               State.WAITING),
+    on(State.WAITING,       ErrorReport,  ServingPeer.hang_up, State.CLOSED),
+    on(State.WAITING,       Goodbye,      _leave_session,      State.CLOSED),
+    on(State.OPEN,          Subscribe,    _subscribe,          State.OPEN),
+    on(State.OPEN,          Unsubscribe,  _unsubscribe,        State.OPEN),
+    on(State.OPEN,          Keepalive,    _echo,               State.OPEN),
+    on(State.OPEN,          ErrorReport,  _reported,           State.CLOSED),
+    on(State.OPEN,          Goodbye,      _leave_session,      State.CLOSED),
 ])  # fmt: skip
 """The serving side. A pair that is not listed is the follower's error."""
 

@@ -7,14 +7,13 @@ connected again, and gives the data up when it has expired, connected or not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from rotoro.session.base import Session, clean, in_words, on
 from rotoro.session.effects import Close, Effect, Flush, Note, Send, Update, WakeAt
-from rotoro.session.payload import DEFAULT_TIMERS, Timers, payload_diff
+from rotoro.session.held import Answer, Held
+from rotoro.session.payload import DEFAULT_TIMERS, Payload, Timers
 from rotoro.table.serial import Position
-from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.decoder import Foreign
 from rotoro.wire.errors import (
@@ -24,12 +23,10 @@ from rotoro.wire.errors import (
     ProtocolError,
     TransportFailed,
     UnexpectedVersion,
-    UnknownWithdrawal,
     UnsupportedVersion,
 )
 from rotoro.wire.pdu import RTR_LATEST, Pdu
 from rotoro.wire.rtr import (
-    ANNOUNCE,
     Aspa,
     CacheReset,
     CacheResponse,
@@ -47,9 +44,6 @@ ANSWER_SECONDS = 60.0
 
 TRANSFER_SECONDS = 600.0
 """How long a whole answer may take, from Cache Response to End of Data (8210bis section 11.4)."""
-
-MAX_RECORDS = 10_000_000
-"""How many records one answer may have."""
 
 NO_DATA_SECONDS = 60.0
 """When to ask again after a cache had no data."""
@@ -76,24 +70,6 @@ class State(Enum):
     IDLE = "idle"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a router keeps of a cache: the data, and what it takes to ask for changes."""
-
-    version: int
-    session: int
-    serial: int
-    timers: Timers
-    since: float
-    """When the End of Data came."""
-    snapshot: Snapshot
-
-    @property
-    def expires(self) -> float:
-        """When the data must not be used any more (RFC 8210 section 6)."""
-        return self.since + self.timers.expire
-
-
 class RouterSession(Session):
     """All our conversations with one cache."""
 
@@ -109,10 +85,7 @@ class RouterSession(Session):
         self.clamped = 0
         """How often a cache named timers that are not allowed."""
         self._highest = version
-        self._response_session = 0
-        self._reset = True
-        self._rows: list[Prefixes | RouterKey | Aspa] = []
-        self._count = 0
+        self._answer = Answer(None)
         self._deadline = 0.0
         self._asked = float("-inf")
         self._answered = False
@@ -141,14 +114,14 @@ class RouterSession(Session):
     def lost(self, now: float) -> list[Effect]:
         """The connection is gone; the data stays until it expires."""
         unanswered = self.state is State.ASKING and not self._answered
-        self._drop_answer()
+        self._answer = Answer(None)
         self.state = State.DISCONNECTED
         if unanswered and (self.held is None or self.held.version != self.version):
             self._unheard += 1
         if self._unheard >= UNHEARD_CONNECTIONS:
             # Not every cache says Error 4 to a version that it does not know: some only close (RFC 8210 section 7).
             self._lower(now, self.version - 1 if self.version else self._highest)
-        return self._expiry()
+        return self._sleep()
 
     def forget(self, reason: str) -> list[Effect]:
         """Give up the data: the cache is no cache any more."""
@@ -169,9 +142,11 @@ class RouterSession(Session):
 
         What was whole before stays good, until it expires, if the cache only stopped or would not stop.
         """
+        if self.state is State.DISCONNECTED:
+            return []
         said = super().fail(error, pdu, silent=silent)
         if isinstance(error, TransportFailed | LimitExceeded):
-            return said + self._expiry()
+            return said + self._sleep()
         return self._flush(in_words(error)) + said
 
     def refuse_version(self, version: int, pdu: Pdu) -> ProtocolError | None:
@@ -180,10 +155,14 @@ class RouterSession(Session):
             return None
         if isinstance(pdu, SerialNotify | Foreign) and not self._answered:
             return None
-        if isinstance(pdu, CacheResponse) and not self._answered and version < self.version and self._reset:
+        if isinstance(pdu, CacheResponse) and version < self.version and self._takes_lower:
             self._lower(self._asked, version)
             return None
         return UnexpectedVersion(f"{pdu.title} of version {version} in a session of version {self.version}")
+
+    @property
+    def _takes_lower(self) -> bool:
+        return self.state is State.ASKING and not self._answered and self._answer.base is None
 
     def _lower(self, now: float, version: int) -> None:
         self.version, self._unheard = version, 0
@@ -195,15 +174,12 @@ class RouterSession(Session):
         self.state = State.ASKING
         self.queries += 1
         self._asked, self._deadline = now, now + ANSWER_SECONDS
-        self._drop_answer()
         held = self.held
-        self._reset = held is None or held.version != self.version or self._serial_lost
-        if held is None or self._reset:
+        if held is None or held.version != self.version or self._serial_lost:
+            self._answer = Answer(None)
             return [Send(self.version, ResetQuery()), *self._sleep()]
+        self._answer = Answer(held)
         return [Send(self.version, SerialQuery(held.session, held.serial)), *self._sleep()]
-
-    def _drop_answer(self) -> None:
-        self._rows, self._count = [], 0
 
     def _sleep(self) -> list[Effect]:
         """Wake for whatever comes first: the deadline of what goes on, or the expiry of the data."""
@@ -211,9 +187,6 @@ class RouterSession(Session):
         if self.held is not None:
             times.append(self.held.expires)
         return [WakeAt(min(times))] if times else []
-
-    def _expiry(self) -> list[Effect]:
-        return [WakeAt(self.held.expires)] if self.held is not None else []
 
     def _expire(self, now: float) -> list[Effect]:
         if self.held is None or now < self.held.expires:
@@ -228,52 +201,36 @@ class RouterSession(Session):
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
-    def _collect(self, rows: Prefixes | RouterKey | Aspa, count: int) -> list[Effect]:
-        self._count += count
-        if self._count > MAX_RECORDS:
-            raise LimitExceeded(f"an answer of more than {MAX_RECORDS} records")
-        self._rows.append(rows)
-        return []
-
     def _commit(self, serial: int, timers: Timers, now: float) -> list[Effect]:
-        if not self._reset and self.held is None:
+        answer, shown = self._answer, self.held
+        if answer.base is not None and answer.base is not shown:
             # What the changes apply to has expired while they came.
             return self._ask(now)
-        base = EMPTY if self._reset or self.held is None else self.held.snapshot
-        shown = EMPTY if self.held is None else self.held.snapshot
-        diff = payload_diff(base, self._rows, self.version)
-        snapshot = diff.apply(base)
-        self._drop_answer()
-        self.held = Held(self.version, self._response_session, serial, timers, now, snapshot)
+        diff = answer.diff(self.version)
+        snapshot = diff.apply(answer.snapshot)
+        self._answer = Answer(None)
+        self.held = Held(self.version, answer.session, serial, timers, now, snapshot)
         self.updates += 1
         self._serial_lost = False
         self._deadline = now + timers.refresh
-        position = Position(self._response_session, serial)
-        change = diff if base is shown else shown.diff(snapshot)
-        return [Update(self.table, position, snapshot, change), *self._sleep()]
+        change = diff if shown is None or answer.base is shown else shown.snapshot.diff(snapshot)
+        return [Update(self.table, Position(answer.session, serial), snapshot, change), *self._sleep()]
 
 
 def _begin(router: RouterSession, pdu: CacheResponse, now: float) -> list[Effect]:
-    held = router.held
-    if not router._reset and held is not None and pdu.session != held.session:
-        raise CorruptData(f"Cache Response of session {pdu.session} to a Serial Query of session {held.session}")
+    base = router._answer.base
+    if base is not None and pdu.session != base.session:
+        raise CorruptData(f"Cache Response of session {pdu.session} to a Serial Query of session {base.session}")
     router._answered = True
     router._resets = router._unheard = 0
-    router._response_session = pdu.session
+    router._answer.session = pdu.session
     router._deadline = now + TRANSFER_SECONDS
     return router._sleep()
 
 
-def _take_prefixes(router: RouterSession, run: Prefixes, now: float) -> list[Effect]:
-    if router._reset and not run.announced.all():
-        raise UnknownWithdrawal("a withdrawal in the answer to a Reset Query")
-    return router._collect(run, len(run))
-
-
-def _take(router: RouterSession, pdu: RouterKey | Aspa, now: float) -> list[Effect]:
-    if router._reset and not pdu.flags & ANNOUNCE:
-        raise UnknownWithdrawal(f"the withdrawal of a {pdu.title} in the answer to a Reset Query")
-    return router._collect(pdu, 1)
+def _take(router: RouterSession, pdu: Payload, now: float) -> list[Effect]:
+    router._answer.take(pdu)
+    return []
 
 
 def _end(router: RouterSession, pdu: EndOfData, now: float) -> list[Effect]:
@@ -300,8 +257,8 @@ def _named(pdu: EndOfData) -> Timers | None:
 
 
 def _check_session(router: RouterSession, pdu: EndOfData | EndOfDataV0) -> None:
-    if pdu.session != router._response_session:
-        raise CorruptData(f"End of Data of session {pdu.session} in an answer of session {router._response_session}")
+    if pdu.session != router._answer.session:
+        raise CorruptData(f"End of Data of session {pdu.session} in an answer of session {router._answer.session}")
 
 
 def _start_over(router: RouterSession, pdu: CacheReset, now: float) -> list[Effect]:
@@ -316,9 +273,11 @@ def _start_over(router: RouterSession, pdu: CacheReset, now: float) -> list[Effe
 
 def _ask_again(router: RouterSession, pdu: SerialNotify, now: float) -> list[Effect]:
     held = router.held
-    if held is not None and pdu.session != held.session:
+    alike = held is not None and pdu.session == held.session
+    # 8210bis section 5.3: before it has answered here, a cache may have begun another session.
+    if held is not None and not alike and router._answered:
         raise CorruptData(f"Serial Notify of session {pdu.session} in session {held.session}")
-    if held is not None and pdu.serial == held.serial:
+    if held is not None and alike and pdu.serial == held.serial:
         return []
     if now < router._asked + QUERY_SECONDS:
         router._deadline = router._asked + QUERY_SECONDS
@@ -344,7 +303,7 @@ def _reported(router: RouterSession, report: ErrorReport, now: float) -> list[Ef
         return [note, *_step_down(router, router._heard_version, now)]
     if report.code in NOT_FATAL:
         # 8210bis section 12: what is held stays good; a cache without data is asked again, one that restarts called.
-        router._drop_answer()
+        router._answer = Answer(None)
         router.state = State.IDLE
         router._deadline = now + NO_DATA_SECONDS
         return [note, *router._sleep()]
@@ -376,7 +335,7 @@ TRANSITIONS = dict([
     on(State.ASKING,       SerialNotify,  _ignore,         State.ASKING),
     on(State.ASKING,       Foreign,       _refuse_foreign, State.ASKING),
     on(State.ASKING,       ErrorReport,   _reported,       State.ASKING),
-    on(State.RECEIVING,    Prefixes,      _take_prefixes,  State.RECEIVING),
+    on(State.RECEIVING,    Prefixes,      _take,           State.RECEIVING),
     on(State.RECEIVING,    RouterKey,     _take,           State.RECEIVING),
     on(State.RECEIVING,    Aspa,          _take,           State.RECEIVING),
     on(State.RECEIVING,    SerialNotify,  _ignore,         State.RECEIVING),

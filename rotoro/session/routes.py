@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rotoro.session.payload import changes
 from rotoro.table.attributes import AttributeStore
+from rotoro.table.columns import group_ends
 from rotoro.table.diff import Change, Diff
 from rotoro.table.history import State
 from rotoro.table.ingress import Ingress
@@ -29,6 +30,7 @@ from rotoro.wire.rotoro import (
     Begin,
     BracketKind,
     Commit,
+    IngressHealth,
     IngressState,
     RouteRow4,
     RouteRow6,
@@ -39,9 +41,6 @@ from rotoro.wire.rotoro import (
 MAX_SETS = 1 << 20
 """How many attribute sets of a bracket a receiver keeps, unless PARAMS says less; older ones are forgotten."""
 
-CLOSED = 2
-"""The state of an ingress that is gone, and its routes with it."""
-
 SECOND = 1_000_000
 """Microseconds: tables keep times in seconds."""
 
@@ -49,7 +48,6 @@ _ROUTES = {4: (Routes4, RouteRow4), 6: (Routes6, RouteRow6)}
 _ROOM = 64
 """Octets of a PDU that are not rows or sets, rounded up."""
 _LENGTH_OCTETS = 2
-_NONE = np.int64(-1) << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +90,9 @@ class _RouteWriter:
 
     def __init__(self, encoder: RotoroEncoder) -> None:
         self._encoder = encoder
-        self._assigned = np.empty(0, np.int64)
-        """The number in this bracket of each set of the store, very negative where it has none."""
-        self._next = 0
+        self._forgotten: dict[AttributeStore, NDArray[np.int64]] = {}
+        """By number of the store, how many sets are defined when the receiver forgets that set; 0 if it never knew."""
+        self._defined = 0
 
     def write(self, diff: Mapping[RouteSlot, Change], snapshot: Snapshot) -> Iterator[bytes]:
         there = {_identity(slot) for slot in snapshot if isinstance(slot, RouteSlot)}
@@ -145,18 +143,19 @@ class _RouteWriter:
         self, store: AttributeStore, values: NDArray[np.uint32]
     ) -> Generator[bytes, None, NDArray[np.uint32]]:
         """Define the sets that these rows lack, and give the rows' numbers in this bracket."""
-        used = np.unique(values)
-        if len(self._assigned) <= used[-1]:
-            self._assigned = np.concatenate(
-                [self._assigned, np.full(len(store.octets) - len(self._assigned), _NONE, np.int64)]
-            )
-        # A set that would be forgotten before the last of the new ones is defined is defined again.
-        lacking = used[self._assigned[used] < self._next + len(used) - self._encoder.max_sets]
+        forgotten = self._forgotten.get(store)
+        if forgotten is None:
+            # Pages that are never touched cost nothing: a diff of one row does not pay for all sets of the store.
+            forgotten = self._forgotten[store] = np.zeros(len(store.octets), np.int64)
+        # A set that might be forgotten before the last of the new ones is defined is defined again.
+        lacking = np.sort(values[forgotten[values] < self._defined + len(values)])
         if len(lacking):
-            yield from self._definitions([store.octets[number] for number in lacking.tolist()])
-            self._assigned[lacking] = np.arange(self._next, self._next + len(lacking))
-            self._next += len(lacking)
-        return self._assigned[values].astype(np.uint32)
+            lacking = lacking[group_ends(lacking)]
+            yield from self._definitions(list(map(store.octets.__getitem__, lacking.tolist())))
+            known = self._encoder.max_sets + self._defined
+            forgotten[lacking] = np.arange(known, known + len(lacking))
+            self._defined += len(lacking)
+        return (forgotten[values] - self._encoder.max_sets).astype(np.uint32)
 
     def _definitions(self, sets: list[bytes]) -> Iterator[bytes]:
         room = self._encoder.max_pdu - _ROOM
@@ -166,7 +165,8 @@ class _RouteWriter:
         while start < len(sets):
             end = max(start + 1, int(np.searchsorted(ends, before + room, "right")))
             own = tuple(lengths[start:end].tolist())
-            yield encode(AttributeSets(self._encoder.table, self._next + start, own, b"".join(sets[start:end])), ROTORO)
+            pdu = AttributeSets(self._encoder.table, self._defined + start, own, b"".join(sets[start:end]))
+            yield encode(pdu, ROTORO)
             start, before = end, int(ends[end - 1])
 
 
@@ -177,7 +177,7 @@ def ingress_pdu(table: int, ingress: Ingress, closed: bool) -> IngressState:
         ingress.number,
         ingress.kind,
         ingress.view,
-        CLOSED if closed else ingress.state,
+        IngressHealth.CLOSED if closed else ingress.state,
         ingress.parent,
         ingress.asn,
         ingress.bgp_id,

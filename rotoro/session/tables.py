@@ -8,6 +8,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from rotoro.table.diff import Change, Diff
 from rotoro.table.history import History
 from rotoro.table.records import Records
 from rotoro.table.slots import VRP4, VRP6, RouteSlot, Slot
@@ -46,20 +47,20 @@ class Scope:
 
     def restrict(self, snapshot: Snapshot) -> Snapshot:
         """That part of a table; what is wanted whole is shared."""
-        wanted = {slot: self._records(slot, own) for slot, own in snapshot.items() if self._wants(slot)}
-        return Snapshot.of(wanted)
+        return Snapshot.of({slot: self.of_slot(slot, own) for slot, own in snapshot.items() if self._wants(slot)})
 
-    def _wants(self, slot: Slot) -> bool:
-        family = slot.family if isinstance(slot, RouteSlot) else _FAMILY.get(slot)  # type: ignore[call-overload]
-        if family is None:
-            return self.kind == ScopeKind.ALL
-        if not self.families & _BIT[family]:
-            return False
-        if isinstance(slot, RouteSlot) and self.ingress not in (ANY, slot.number):
-            return False
-        return self.kind == ScopeKind.ALL or len(self.address) == (4 if family == 4 else 16)
+    def restrict_diff(self, diff: Diff) -> Diff:
+        """What a change of the table changes in that part."""
+        return Diff.of(
+            {
+                slot: Change(self.of_slot(slot, change.before), self.of_slot(slot, change.after))
+                for slot, change in diff.items()
+                if self._wants(slot)
+            }
+        )
 
-    def _records(self, slot: Slot, records: Records) -> Records:
+    def of_slot(self, slot: Slot, records: Records) -> Records:
+        """That part of the records of a wanted slot."""
         if self.kind == ScopeKind.ALL:
             return records
         # Keys begin with the address; the prefix length follows, in VRPs behind the maximum length.
@@ -72,6 +73,16 @@ class Scope:
         else:
             mask = (lengths <= self.length) & _alike(octets[:, :width], wanted, lengths)
         return records.take(np.flatnonzero(mask))
+
+    def _wants(self, slot: Slot) -> bool:
+        family = slot.family if isinstance(slot, RouteSlot) else _FAMILY.get(slot)  # type: ignore[call-overload]
+        if family is None:
+            return self.kind == ScopeKind.ALL
+        if not self.families & _BIT[family]:
+            return False
+        if isinstance(slot, RouteSlot) and self.ingress not in (ANY, slot.number):
+            return False
+        return self.kind == ScopeKind.ALL or len(self.address) == (4 if family == 4 else 16)
 
 
 WHOLE = Scope()
@@ -146,11 +157,14 @@ class _Part:
         self.history = History(int.from_bytes(blake2b(told, digest_size=8).digest()))
         self._whole, self._scope = whole, scope
         if whole.ready:
-            self._follow(None)
+            self.history.commit(scope.restrict(whole.snapshot))
         self._stop = whole.subscribe(self._follow)
 
-    def _follow(self, diff: object) -> None:
-        self.history.commit(self._scope.restrict(self._whole.snapshot))
+    def _follow(self, diff: Diff) -> None:
+        """The same for the part: costs what the change costs, but shares the records that are wanted whole."""
+        own, scope, whole = self._scope.restrict_diff(diff), self._scope, self._whole.snapshot
+        touched = {slot: scope.of_slot(slot, whole.records(slot)) for slot in own}
+        self.history.commit(self.history.snapshot.replace(touched, own.digest_change), own)
 
     def close(self) -> None:
         """Follow no more, and let go of everything."""

@@ -52,11 +52,12 @@ class AttributeStore:
 
     def intern_all(self, sets: Sequence[bytes]) -> Numbers:
         """The numbers of these sets, which get one if they have none."""
-        numbers = self._numbers
-        self._add([octets for octets in dict.fromkeys(sets) if octets not in numbers])
-        found = np.fromiter(map(numbers.__getitem__, sets), np.uint32, len(sets))
-        self._idle[found] = False
-        return found
+        found: Sequence[int | None] = list(map(self._numbers.get, sets))
+        if None in found:
+            found = self._with_new(sets, found)
+        numbers = np.array(found, np.uint32)
+        self._idle[numbers] = False
+        return numbers
 
     def retain(self, numbers: Numbers) -> None:
         """Rows with these numbers came into a table; a number counts as often as it occurs."""
@@ -84,19 +85,24 @@ class AttributeStore:
         self._free.extend(freed)
         return len(freed)
 
-    def _add(self, sets: list[bytes]) -> None:
-        if not sets:
-            return
-        hashes = octet_hashes(sets)
-        reused = [self._free.pop() for _ in range(min(len(sets), len(self._free)))]
-        for number, octets in zip(reused, sets, strict=False):
+    def _with_new(self, sets: Sequence[bytes], found: Sequence[int | None]) -> Sequence[int]:
+        """The numbers of these sets, of which some were not found."""
+        new = list(dict.fromkeys(octets for octets, number in zip(sets, found, strict=True) if number is None))
+        numbers = self._add(new)
+        return numbers if len(new) == len(sets) else list(map(self._numbers.__getitem__, sets))
+
+    def _add(self, new: list[bytes]) -> list[int]:
+        """Give these sets numbers: free ones first."""
+        free = [self._free.pop() for _ in range(min(len(new), len(self._free)))]
+        for number, octets in zip(free, new, strict=False):
             self.octets[number] = octets
         first = len(self.octets)
-        self.octets.extend(sets[len(reused) :])
-        numbers = [*reused, *range(first, len(self.octets))]
+        self.octets.extend(new[len(free) :])
+        numbers = [*free, *range(first, len(self.octets))]
         self._grow(len(self.octets))
-        self._hashes[numbers] = hashes
-        self._numbers.update(zip(sets, numbers, strict=True))
+        self._hashes[numbers] = octet_hashes(new)
+        self._numbers.update(zip(new, numbers, strict=True))
+        return numbers
 
     def _grow(self, needed: int) -> None:
         if needed > len(self._hashes):

@@ -44,6 +44,13 @@ def whole(keys: Column, row: int) -> bytes:
     return octets
 
 
+def stable_order(keys: Column) -> Rows | None:
+    """In which order rows have ascending keys, alike ones as they came; None if they stand so already."""
+    if (keys[:-1] <= keys[1:]).all():
+        return None
+    return np.argsort(keys, kind="stable")
+
+
 def group_ends(ordered: Column) -> Mask:
     """Which rows of a sorted column are the last of their key."""
     ends = np.ones(len(ordered), np.bool_)

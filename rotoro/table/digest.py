@@ -65,6 +65,7 @@ MODULUS = 1 << 64
 _INCREMENT = 0x9E3779B97F4A7C15
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _LAST_SHIFT = 31
+_BLAKE2B = blake2b(digest_size=8)  # to copy it costs less than to make another: full tables have 100,000 sets and more
 _BLOCK = 1 << 14  # rows: words, hashes and scratch of a block stay in the cache of the processor
 
 
@@ -92,14 +93,14 @@ def key_hashes(seed: int, keys: NDArray[Any], last: Hashes | None = None) -> Has
 
 def octet_hashes(items: Iterable[bytes]) -> Hashes:
     """The BLAKE2b of 8 octets of each item, as u64."""
-    return np.frombuffer(b"".join([blake2b(octets, digest_size=8).digest() for octets in items]), ">u8").astype(
-        np.uint64
-    )
+    return np.frombuffer(b"".join(map(digest64, items)), ">u8").astype(np.uint64)
 
 
 def digest64(octets: bytes) -> bytes:
     """The BLAKE2b with a digest of 8 octets."""
-    return blake2b(octets, digest_size=8).digest()
+    hashing = _BLAKE2B.copy()
+    hashing.update(octets)
+    return hashing.digest()
 
 
 def total(hashes: Hashes) -> int:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from rotoro.table.digest import digest64
+from rotoro.wire.rotoro import IngressKind, RibView
+
+__all__ = ["MAX_NAME", "NO_PARENT", "Ingress", "IngressKind", "IngressState", "RibView"]
 
 NO_PARENT = 0xFFFFFFFF
 MAX_NAME = 255
@@ -19,29 +22,8 @@ _IDENTITY = struct.Struct(">BBIIQ")
 _WIDTHS = {"number": 32, "asn": 32, "bgp_id": 32, "distinguisher": 64, "parent": 32}
 
 
-class IngressKind(IntEnum):
-    """By what an ingress receives."""
-
-    BGP = 1
-    BMP = 2
-    MRT = 3
-    RTR = 4
-    FILE = 5
-    ROTORO = 6
-
-
-class RibView(IntEnum):
-    """Which RIB of the observed router the routes are in (RFC 7854, RFC 8671, RFC 9069)."""
-
-    ADJ_RIB_IN_PRE = 0
-    ADJ_RIB_IN_POST = 1
-    LOC_RIB = 2
-    ADJ_RIB_OUT_PRE = 3
-    ADJ_RIB_OUT_POST = 4
-
-
 class IngressState(IntEnum):
-    """Whether an ingress is heard at the moment."""
+    """Whether an ingress was heard when this was written: a remark, which does not travel by itself."""
 
     DOWN = 0
     UP = 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rotoro.table.columns import Column, Mask, column, group_ends, group_starts
+from rotoro.table.columns import Column, Mask, Rows, column, group_ends, group_starts, stable_order
 from rotoro.table.diff import Change
 from rotoro.table.records import Records, columnwise, unsorted
 from rotoro.table.slots import Slot
@@ -95,20 +95,23 @@ def resolve_rows(
     announce = column(f"{slot.name} announce", announce, np.dtype(np.bool_))
     if len(announce) != len(rows):
         raise ValueError(f"{slot.name}: {len(announce)} rows say announce or withdraw, but there are {len(rows)} keys")
-    order = np.argsort(rows.keys, kind="stable")
-    ordered, coming = rows.keys[order], announce[order]
-    ends = group_ends(ordered)
+    order = stable_order(rows.keys)
+    # A copy in any case: what becomes part of a table is nobody else's.
+    ordered = columnwise(np.ndarray.copy, rows) if order is None else rows.take(order)
+    coming = announce if order is None else announce[order]
+    ends = group_ends(ordered.keys)
     base = snapshot.records(slot)
-    places, present = base.find(ordered[ends])
+    places, present = base.find(ordered.keys[ends])
     if strict:
-        _refuse_contradictions(slot, rows, order, coming, _there(coming, group_starts(ends), present))
-    all_touched = Change(base.take(places[present]), rows.take(order[ends & coming]))
-    change = Change.between(all_touched.before, all_touched.after)
+        _refuse_contradictions(slot, ordered, order, coming, _there(coming, group_starts(ends), present))
+    last = ends & coming
+    touched, told = base.take(places[present]), ordered if last.all() else ordered.take(last)
+    change = Change.between(touched, told)
     return Resolved(
         change,
         superseded=int(np.count_nonzero(~ends)),
         unknown=int(np.count_nonzero(~coming[ends] & ~present)),
-        unchanged=len(all_touched.after) - len(change.after),
+        unchanged=len(told) - len(change.after),
     )
 
 
@@ -125,10 +128,12 @@ def _there(coming: Mask, starts: Mask, present: Mask) -> Mask:
     return there
 
 
-def _refuse_contradictions(slot: Slot, rows: Records, order: Column, coming: Mask, there: Mask) -> None:
+def _refuse_contradictions(slot: Slot, ordered: Records, order: Rows | None, coming: Mask, there: Mask) -> None:
     duplicate = coming & there if slot.value_dtype is None else np.zeros_like(coming)
-    contradicting = order[duplicate | ~(coming | there)]
+    contradicting = np.flatnonzero(duplicate | ~(coming | there))
     if len(contradicting):
-        row = int(contradicting.min())
-        error = DuplicateAnnouncement if duplicate[order == row].any() else UnknownWithdrawal
-        raise error(slot, rows.key(row), row)
+        received = contradicting if order is None else order[contradicting]
+        first = int(received.argmin())
+        place = int(contradicting[first])
+        error = DuplicateAnnouncement if duplicate[place] else UnknownWithdrawal
+        raise error(slot, ordered.key(place), int(received[first]))

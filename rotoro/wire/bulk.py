@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from construct import FormatField
 from numpy.typing import NDArray
 
 from rotoro.wire.codec import decode
 from rotoro.wire.errors import CorruptData
-from rotoro.wire.fields import RouteFlags
-from rotoro.wire.pdu import Layout, Pdu
+from rotoro.wire.fields import FLAG_SUMS, RouteFlags
+from rotoro.wire.pdu import Layout, Part, Pdu
 from rotoro.wire.rotoro import RouteRow4, RouteRow6, Routes4, Routes6
 from rotoro.wire.rtr import ANNOUNCE, Ipv4Prefix, Ipv6Prefix
+from rotoro.wire.shape import Kind, in_header, shape
 
 Octets2d = NDArray[np.uint8]
 Keys = NDArray[np.bytes_]
@@ -30,17 +30,16 @@ def record_dtype(layout: type[Layout], flags: int = 0) -> np.dtype[Any]:
     >>> record_dtype(Ipv4Prefix).itemsize, record_dtype(RouteRow4, 1).itemsize, record_dtype(RouteRow6, 1).itemsize
     (20, 9, 21)
     """
-    columns: list[tuple[str, str]] = []
-    wires = [(name, wire) for name, wire in layout.laid_out.items() if flags & wire.when == wire.when]
+    columns = [(name, _column(layout, name)) for name, wire in layout.present(flags).items() if not wire.in_header]
     if issubclass(layout, Pdu):
-        head = [(name, _column(wire.layout)) for name, wire in wires if wire.in_header]
-        columns = [("version", "u1"), ("type", "u1"), *(head or [("header", ">u2")]), ("size", ">u4")]
-    columns += [(name, _column(wire.layout)) for name, wire in wires if not wire.in_header]
+        head = [(name, _column(layout, name)) for name in in_header(layout, True)]
+        columns = [("version", "u1"), ("type", "u1"), *(head or [("header", ">u2")]), ("size", ">u4"), *columns]
     return np.dtype(columns)
 
 
-def _column(layout: Any) -> str:
-    return f"{'>u' if isinstance(layout, FormatField) else 'V'}{layout.sizeof()}"
+def _column(owner: type[Layout], name: str) -> str:
+    form = shape(owner, name)
+    return f"{'>u' if form.kind is Kind.NUMBER else 'V'}{form.size}"
 
 
 def _places(dtype: np.dtype[Any], *names: str) -> list[int]:
@@ -89,7 +88,7 @@ class PrefixForm:
     """How validated prefixes of one family lie in their PDU and in their key (address, max length, length, AS)."""
 
     family: int
-    pdu: type[Ipv4Prefix] | type[Ipv6Prefix]
+    pdu: type[Pdu]
     dtype: np.dtype[Any]
     key: np.dtype[Any]
     bits: int
@@ -105,7 +104,7 @@ class PrefixForm:
         return f"S{self.key.itemsize}"
 
 
-def _prefix_form(family: int, pdu: type[Ipv4Prefix] | type[Ipv6Prefix], bits: int) -> PrefixForm:
+def _prefix_form(family: int, pdu: type[Pdu], bits: int) -> PrefixForm:
     dtype = record_dtype(pdu)
     fields: Any = dtype.fields
     key = np.dtype([(name, fields[name][0]) for name in ("prefix", "max_length", "prefix_length", "asn")])
@@ -177,8 +176,10 @@ class RouteForm:
 
     family: int
     pdu: type[Routes4] | type[Routes6]
-    row: type[RouteRow4] | type[RouteRow6]
+    row: type[Part]
     bits: int
+    dtypes: tuple[np.dtype[Any], ...]
+    """How a row lies under each combination of flags."""
 
     @property
     def key_width(self) -> int:
@@ -186,7 +187,11 @@ class RouteForm:
         return self.bits // 8 + 5
 
 
-ROUTE_FORMS = {4: RouteForm(4, Routes4, RouteRow4, 32), 6: RouteForm(6, Routes6, RouteRow6, 128)}
+def _route_form(family: int, pdu: type[Routes4] | type[Routes6], row: type[Part], bits: int) -> RouteForm:
+    return RouteForm(family, pdu, row, bits, tuple(record_dtype(row, flags) for flags in FLAG_SUMS))
+
+
+ROUTE_FORMS = {4: _route_form(4, Routes4, RouteRow4, 32), 6: _route_form(6, Routes6, RouteRow6, 128)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,10 +207,9 @@ class RouteRows:
 
 def decode_routes(run: Routes4 | Routes6) -> RouteRows:
     """The rows of a run; CorruptData if they do not fill it, a length is too long or host bits are set."""
+    run.check()
     form = ROUTE_FORMS[4 if isinstance(run, Routes4) else 6]
-    dtype = record_dtype(form.row, run.flags)
-    if len(run.rows) % dtype.itemsize:
-        raise CorruptData(f"{len(run.rows)} octets of rows that take {dtype.itemsize} each", run.rows)
+    dtype = form.dtypes[run.flags]
     rows = np.frombuffer(run.rows, np.uint8).reshape(-1, dtype.itemsize)
     fields = np.frombuffer(run.rows, dtype)
     keys = np.zeros((len(rows), form.key_width), np.uint8)
@@ -230,7 +234,7 @@ def encode_rows(
 ) -> bytes:
     """The rows of a run, in the order of the keys; the columns must be those that the flags name."""
     form = ROUTE_FORMS[family]
-    dtype = record_dtype(form.row, flags)
+    dtype = form.dtypes[flags]
     octets = as_octets(keys)
     rows = np.empty((len(keys), dtype.itemsize), np.uint8)
     rows[:, _places(dtype, "prefix")] = octets[:, : form.bits // 8]

@@ -1,23 +1,22 @@
 """The fast way between octets and PDUs, compiled from each PDU's Construct layout.
 
-The layouts define the format; they are also fifteen times too slow for a full
-table. So each is turned, once, into steps: one `struct.Struct` for a run of
-fixed fields, one reader for a field that says its own length. The tests hold
+The layouts define the format; they are also fifteen times too slow for a full table. So each is turned, once, into
+steps: one `struct.Struct` for a run of fixed fields, one reader for a field that says its own length. The tests hold
 both to the same answers.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
-
-from construct import Bytes, Construct, FocusedSeq, FormatField, GreedyBytes, GreedyRange, Prefixed
 
 import rotoro.wire.rotoro
 import rotoro.wire.rtr  # noqa: F401  (both fill PDUS)
 from rotoro.wire.errors import CorruptData, ProtocolError, UnsupportedPdu, UnsupportedVersion
-from rotoro.wire.pdu import HEADER_LENGTH, PDUS, RTR_LATEST, VERSIONS, Layout, Pdu, Wire, max_length
+from rotoro.wire.pdu import HEADER_LENGTH, PDUS, ROTORO_MAX_LENGTH, RTR_LATEST, VERSIONS, Layout, Pdu, Wire
+from rotoro.wire.shape import Kind, Shape, in_header, shape
 
 Read = Callable[[bytes, int, list[Any]], int]
 """Reads at a place of a PDU, appends the values, returns the place behind them."""
@@ -35,18 +34,20 @@ class _Step(NamedTuple):
     fixed: bool
 
 
-def _struct_code(layout: Construct) -> str | None:
-    """The `struct` code for a field of fixed width, or None.
+_NUMBER = {1: "B", 2: "H", 4: "I", 8: "Q"}
+"""The `struct` code of a number by its octets."""
 
-    >>> from construct import Int32ub
-    >>> _struct_code(Int32ub), _struct_code(Bytes(4)), _struct_code(GreedyBytes)
-    ('L', '4s', None)
-    """
-    if isinstance(layout, FormatField):
-        return str(layout.fmtstr)[1:]
-    if isinstance(layout, Bytes):
-        return f"{layout.length}s"
-    return None
+
+def _code(form: Shape, reserved: bool) -> str:
+    """The `struct` code of a field of fixed width; what is reserved is written as zeros and not read."""
+    if reserved:
+        return f"{form.size}x"
+    return _NUMBER[form.size] if form.kind is Kind.NUMBER else f"{form.size}s"
+
+
+def _length(form: Shape) -> struct.Struct:
+    """What stands in front of a field: its length, or a count."""
+    return struct.Struct(">" + _NUMBER[form.prefix])
 
 
 def _fixed(codes: Iterable[str]) -> _Step:
@@ -65,7 +66,7 @@ def _fixed(codes: Iterable[str]) -> _Step:
     return _Step(read, write, size, fixed=True)
 
 
-def _rest() -> _Step:
+def _rest(form: Shape) -> _Step:
     def read(octets: bytes, at: int, values: list[Any]) -> int:
         values.append(octets[at:])
         return len(octets)
@@ -73,7 +74,9 @@ def _rest() -> _Step:
     return _Step(read, lambda values, out: out.append(bytes(values.pop(0))), 0, fixed=False)
 
 
-def _prefixed(length: struct.Struct) -> _Step:
+def _counted_octets(form: Shape) -> _Step:
+    length = _length(form)
+
     def read(octets: bytes, at: int, values: list[Any]) -> int:
         start = at + length.size
         end: int = start + length.unpack_from(octets, at)[0]
@@ -89,8 +92,8 @@ def _prefixed(length: struct.Struct) -> _Step:
     return _Step(read, write, length.size, fixed=False)
 
 
-def _numbers_to_end(code: str) -> _Step:
-    size = struct.calcsize(">" + code)
+def _numbers_to_end(form: Shape) -> _Step:
+    code, size = _NUMBER[form.size], form.size
 
     def read(octets: bytes, at: int, values: list[Any]) -> int:
         count, odd = divmod(len(octets) - at, size)
@@ -106,8 +109,8 @@ def _numbers_to_end(code: str) -> _Step:
     return _Step(read, write, 0, fixed=False)
 
 
-def _counted_numbers(count: struct.Struct, code: str) -> _Step:
-    size = struct.calcsize(">" + code)
+def _counted_numbers(form: Shape) -> _Step:
+    count, code, size = _length(form), _NUMBER[form.size], form.size
 
     def read(octets: bytes, at: int, values: list[Any]) -> int:
         number: int = count.unpack_from(octets, at)[0]
@@ -124,8 +127,8 @@ def _counted_numbers(count: struct.Struct, code: str) -> _Step:
     return _Step(read, write, count.size, fixed=False)
 
 
-def _counted_parts(count: struct.Struct, entry: type[Layout]) -> _Step:
-    fields = _Fields(list(entry.laid_out.items()))
+def _entries(form: Shape, entry: type[Layout]) -> _Step:
+    count, fields = _length(form), _Fields(entry, entry.laid_out)
 
     def read(octets: bytes, at: int, values: list[Any]) -> int:
         number: int = count.unpack_from(octets, at)[0]
@@ -148,21 +151,25 @@ def _counted_parts(count: struct.Struct, entry: type[Layout]) -> _Step:
     return _Step(read, write, count.size, fixed=False)
 
 
-def _step(wire: Wire) -> _Step:
-    """The reader of a field that is not of fixed width."""
-    layout = wire.layout
-    if layout is GreedyBytes:
-        return _rest()
-    if isinstance(layout, Prefixed):
-        return _prefixed(struct.Struct(">" + str(_struct_code(layout.lengthfield))))
-    if isinstance(layout, GreedyRange):
-        return _numbers_to_end(str(_struct_code(layout.subcon)))
-    if isinstance(layout, FocusedSeq):  # what Construct's PrefixedArray is made of
-        count = struct.Struct(">" + str(_struct_code(layout.subcons[0].subcon.subcon)))
-        if wire.entry is not None:
-            return _counted_parts(count, wire.entry)
-        return _counted_numbers(count, str(_struct_code(layout.subcons[1].subcon.subcon)))
-    raise TypeError(f"no fast form for {layout!r}")
+_STEPS = {
+    Kind.REST: _rest,
+    Kind.COUNTED_OCTETS: _counted_octets,
+    Kind.NUMBERS: _numbers_to_end,
+    Kind.COUNTED_NUMBERS: _counted_numbers,
+}
+"""What reads and writes a field whose width varies; entries have fields of their own."""
+
+
+def _steps(owner: type[Layout], wires: dict[str, Wire]) -> Iterator[_Step]:
+    """One step for each run of fields of fixed width, and one for each other field."""
+    forms = {name: shape(owner, name) for name in wires}
+    for fixed, run in groupby(wires, lambda name: forms[name].fixed):
+        if fixed:
+            yield _fixed(_code(forms[name], wires[name].reserved) for name in run)
+            continue
+        for name in run:
+            entry = wires[name].entry
+            yield _STEPS[forms[name].kind](forms[name]) if entry is None else _entries(forms[name], entry)
 
 
 class _Fields:
@@ -170,28 +177,18 @@ class _Fields:
 
     __slots__ = ("convert_in", "convert_out", "fixed", "minimum", "names", "steps", "widths")
 
-    def __init__(self, named: list[tuple[str, Wire]]) -> None:
-        self.steps: list[_Step] = []
-        codes: list[str] = []
-        for _, wire in named:
-            code = _struct_code(wire.layout)
-            if code is not None:
-                codes.append(f"{struct.calcsize('>' + code)}x" if wire.reserved else code)
-                continue
-            if codes:
-                self.steps.append(_fixed(codes))
-                codes = []
-            self.steps.append(_step(wire))
-        if codes:
-            self.steps.append(_fixed(codes))
+    def __init__(self, owner: type[Layout], names: Iterable[str]) -> None:
+        wires = {name: owner.laid_out[name] for name in names}
+        self.steps = list(_steps(owner, wires))
         self.minimum = sum(step.minimum for step in self.steps)
         self.fixed = all(step.fixed for step in self.steps)
-        valued = [(name, wire) for name, wire in named if not wire.reserved]
-        self.names = [name for name, _ in valued]
-        self.widths = [(i, w.layout.length) for i, (_, w) in enumerate(valued) if isinstance(w.layout, Bytes)]
-        converted = [(i, wire) for i, (_, wire) in enumerate(valued) if wire.entry is None]
-        self.convert_in = [(i, wire.from_wire) for i, wire in converted if wire.from_wire not in (None, tuple)]
-        self.convert_out = [(i, wire.to_wire) for i, wire in converted if wire.to_wire and wire.from_wire is not tuple]
+        self.names = [name for name, wire in wires.items() if not wire.reserved]
+        fields = [(i, wires[name], shape(owner, name)) for i, name in enumerate(self.names)]
+        self.widths = [(i, form.size) for i, _, form in fields if form.kind is Kind.OCTETS]
+        # `struct` takes and gives tuples, and entries are made as they are read: only Construct has them converted.
+        converted = [(i, wire) for i, wire, form in fields if form.value is not tuple]
+        self.convert_in = [(i, wire.from_wire) for i, wire in converted if wire.from_wire]
+        self.convert_out = [(i, wire.to_wire) for i, wire in converted if wire.to_wire]
 
     def read(self, octets: bytes, at: int) -> tuple[list[Any], int]:
         values: list[Any] = []
@@ -226,10 +223,9 @@ class _Codec:
     __slots__ = ("body", "head", "maximum", "minimum", "pdu")
 
     def __init__(self, pdu: type[Pdu]) -> None:
-        named = list(pdu.laid_out.items())
         self.pdu = pdu
-        self.head = _Fields([(name, wire) for name, wire in named if wire.in_header])
-        self.body = _Fields([(name, wire) for name, wire in named if not wire.in_header])
+        self.head = _Fields(pdu, in_header(pdu, True))
+        self.body = _Fields(pdu, in_header(pdu, False))
         self.minimum = HEADER_LENGTH + self.body.minimum
         self.maximum = self.minimum if self.body.fixed else None
 
@@ -248,8 +244,8 @@ class _Codec:
         self.head.write(pdu, head)
         self.body.write(pdu, body)
         length = HEADER_LENGTH + sum(map(len, body))
-        if length > max_length(version):
-            raise ValueError(f"{pdu.title} of {length} octets, more than version {version:#x} allows")
+        if length > pdu.longest:
+            raise ValueError(f"{pdu.title} of {length} octets, more than the {pdu.longest} that it may have")
         return b"".join([bytes((version, pdu.number)), *(head or [b"\0\0"]), length.to_bytes(4), *body])
 
 
@@ -271,14 +267,17 @@ def encode(pdu: Pdu, version: int = RTR_LATEST) -> bytes:
     return codec.encode(pdu, version)
 
 
-def check_header(version: int, number: int, length: int, limit: int) -> None:
-    """Raise if no PDU can begin like this, before a single octet of its body is waited for."""
+def check_header(version: int, number: int, length: int, limit: int = ROTORO_MAX_LENGTH) -> None:
+    """Raise if no PDU can begin like this, before a single octet of its body is waited for.
+
+    `limit` is the longest PDU in octets that this side takes, whatever its type.
+    """
     codec = _codecs.get((version, number))
     if codec is None:
         if version not in VERSIONS:
             raise UnsupportedVersion(f"version {version} is not spoken here")
         raise UnsupportedPdu(f"version {version:#x} has no PDU type {number}")
-    title = codec.pdu.title
+    title, limit = codec.pdu.title, min(limit, codec.pdu.longest)
     if length > limit:
         raise CorruptData(f"{title} of {length} octets; {limit} are allowed")
     if length < codec.minimum:
@@ -297,7 +296,7 @@ def decode(octets: bytes) -> tuple[int, Pdu]:
         if len(octets) < HEADER_LENGTH:
             raise CorruptData(f"a PDU of {len(octets)} octets; its header takes {HEADER_LENGTH}")
         version, number, _, length = struct.unpack_from(">BBHI", octets)
-        check_header(version, number, length, max_length(version))
+        check_header(version, number, length)
         if length != len(octets):
             raise CorruptData(f"a PDU that claims {length} octets in {len(octets)}")
         return version, _codecs[version, number].decode(octets)

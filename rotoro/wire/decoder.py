@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from rotoro.wire.bulk import PREFIX_FORM_OF_TYPE
 from rotoro.wire.codec import check_header, decode
-from rotoro.wire.errors import CorruptData, ProtocolError, UnsupportedVersion
-from rotoro.wire.pdu import HEADER_LENGTH, ROTORO, RTR_MAX_LENGTH, VERSIONS, Pdu, max_length
+from rotoro.wire.errors import SHOWN_OCTETS, CorruptData, ProtocolError, UnsupportedVersion
+from rotoro.wire.pdu import HEADER_LENGTH, ROTORO, ROTORO_MAX_LENGTH, RTR_MAX_LENGTH, VERSIONS, Pdu
 from rotoro.wire.rotoro import SKIPPABLE
 from rotoro.wire.runs import PrefixReader
 
@@ -34,9 +34,10 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._wanted = HEADER_LENGTH
+        """How many octets must be there before it is worth looking at them."""
         self._prefixes = PrefixReader()
-        self.rotoro_limit = max_length(ROTORO)
-        """The longest Rotoro PDU, in octets; PARAMS may lower it."""
+        self.rotoro_limit = ROTORO_MAX_LENGTH
+        """The longest Rotoro PDU, in octets; our PARAMS may lower it."""
         self.skipped = 0
         """How many skippable PDUs of unknown types went by."""
 
@@ -63,49 +64,61 @@ class Decoder:
         >>> list(decoder.items())
         [(2, CacheReset())]
         """
-        if len(self._buffer) < self._wanted:
-            return
         at = 0
         try:
-            while len(self._buffer) - at >= HEADER_LENGTH:
-                version, number, _, length = _header.unpack_from(self._buffer, at)
-                skip = version == ROTORO and number in SKIPPABLE
-                self._check(version, number, length, skip, at)
-                self._wanted = length
-                if len(self._buffer) - at < length:
-                    break
-                self._wanted = HEADER_LENGTH
+            while (length := self._whole(at)) is not None:
+                version, number = self._buffer[at], self._buffer[at + 1]
                 form = PREFIX_FORM_OF_TYPE.get(number) if version in VERSIONS else None
-                if form is not None:
-                    records, taken, broken = self._prefixes.take(self._buffer, at, form)
-                    at += taken
-                    for record in records:
-                        yield version, record
-                    if broken is not None:
-                        at += form.size
-                        raise broken
+                if form is None:
+                    octets = bytes(self._buffer[at : at + length])
+                    at += length
+                    pdu = self._single(version, number, octets)
+                    if pdu is not None:
+                        yield version, pdu
                     continue
-                octets = bytes(self._buffer[at : at + length])
-                at += length
-                if skip:
-                    self.skipped += 1
-                elif version not in VERSIONS:
-                    yield version, Foreign(version, number, octets)
-                else:
-                    yield decode(octets)
+                records, taken, broken = self._prefixes.take(self._buffer, at, form)
+                at += taken
+                for record in records:
+                    yield version, record
+                if broken is not None:
+                    at += form.size
+                    raise broken
         finally:
             del self._buffer[:at]
 
-    def _check(self, version: int, number: int, length: int, skip: bool, at: int) -> None:
-        """Refuse what cannot become a PDU as soon as its header is there."""
+    def _whole(self, at: int) -> int | None:
+        """The length of the PDU that begins here, if it is all there; an error as soon as its header says one."""
+        there = len(self._buffer) - at
+        if there < self._wanted:
+            return None
+        version, number, _, length = _header.unpack_from(self._buffer, at)
         try:
-            if version not in VERSIONS:
-                if not HEADER_LENGTH <= length <= RTR_MAX_LENGTH:
-                    raise UnsupportedVersion(f"version {version} with a length of {length}")
-            elif skip:
-                if not HEADER_LENGTH <= length <= self.rotoro_limit:
-                    raise CorruptData(f"PDU type {number} of {length} octets")
-            else:
-                check_header(version, number, length, self.rotoro_limit if version == ROTORO else RTR_MAX_LENGTH)
+            self._check(version, number, length)
         except ProtocolError as broken:
-            raise type(broken)(str(broken), self._buffer[at : at + max(HEADER_LENGTH, min(length, 64))]) from None
+            shown = max(HEADER_LENGTH, min(length, SHOWN_OCTETS))
+            raise type(broken)(str(broken), self._buffer[at : at + shown]) from None
+        self._wanted = length if there < length else HEADER_LENGTH
+        return length if there >= length else None
+
+    def _check(self, version: int, number: int, length: int) -> None:
+        """Refuse what cannot become a PDU."""
+        if version not in VERSIONS:
+            if not HEADER_LENGTH <= length <= RTR_MAX_LENGTH:
+                raise UnsupportedVersion(f"version {version} with a length of {length}")
+        elif _skippable(version, number):
+            if not HEADER_LENGTH <= length <= self.rotoro_limit:
+                raise CorruptData(f"PDU type {number} of {length} octets")
+        else:
+            check_header(version, number, length, self.rotoro_limit if version == ROTORO else RTR_MAX_LENGTH)
+
+    def _single(self, version: int, number: int, octets: bytes) -> Pdu | None:
+        if version not in VERSIONS:
+            return Foreign(version, number, octets)
+        if _skippable(version, number):
+            self.skipped += 1
+            return None
+        return decode(octets)[1]
+
+
+def _skippable(version: int, number: int) -> bool:
+    return version == ROTORO and number in SKIPPABLE

@@ -85,7 +85,7 @@ class AspaProviderListError(ProtocolError):
 
 
 class TransportFailed(ProtocolError):
-    """The peer has stopped taking octets."""
+    """The peer has stopped taking octets, or sending what it has begun."""
 
     code, title, since = 10, "Transport Failed", 2
 
@@ -127,7 +127,7 @@ class UnknownTable(ProtocolError):
 
 
 class LimitExceeded(ProtocolError):
-    """More than the parameters of the session allow."""
+    """More than the receiver is prepared to take."""
 
     code, title, since = 0x8003, "Limit Exceeded", 0x80
 
@@ -148,7 +148,7 @@ ERRORS: dict[int, type[ProtocolError]] = {error.code: error for error in Protoco
 """Every error by its code."""
 
 NOT_FATAL = frozenset({NoDataAvailable.code, CacheRestart.code})
-"""Codes after which a router keeps what it has (8210bis section 12)."""
+"""Codes after which a router keeps what it has (8210bis section 12), as it does after 4 during negotiation."""
 
 _OLDER = {
     UnexpectedVersion.code: InvalidRequest.code,

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform, get_args, get_or
 
 from construct import Byte, Const, Construct, If, Int32ub, Padding, Struct, this
 
+from rotoro.wire.errors import CorruptData
+
 HEADER_LENGTH = 8
 """Version u8, type u8, two octets for the PDU's own use, length of the whole PDU u32 (RFC 8210 section 5)."""
 
@@ -18,18 +20,14 @@ ROTORO = 0x80
 
 RTR_LATEST = 2
 RTR_VERSIONS = (0, 1, 2)
-RTR_MAX_LENGTH = 65_535
-"""The longest RTR PDU (8210bis section 5.1)."""
-
-ROTORO_MAX_LENGTH = 1 << 20
-"""The longest Rotoro PDU, unless PARAMS says less."""
-
 VERSIONS = (*RTR_VERSIONS, ROTORO)
 
+RTR_MAX_LENGTH = 65_535
+"""The longest PDU of RTR, in octets (8210bis section 5.1), wherever it is carried: Rotoro must not bring what a cache
+could not pass on."""
 
-def max_length(version: int) -> int:
-    """The longest PDU that a version allows, in octets."""
-    return ROTORO_MAX_LENGTH if version == ROTORO else RTR_MAX_LENGTH
+ROTORO_MAX_LENGTH = 1 << 20
+"""The longest PDU of Rotoro's own, in octets, unless PARAMS says less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +44,20 @@ class Wire:
     """Sent as zero, ignored when received, no part of the value: every PDU has zero there."""
     when: int = 0
     """A column that rows have only if these flags are set in the head of their PDU."""
-    entry: type[Any] | None = None
+    entry: type[Part] | None = None
     """What a list repeats, where the field is a list."""
     names: type[IntEnum] | None = None
     """What the values of a number are called."""
+    allowed: range | frozenset[int] | None = None
+    """The values that a number may have, where not all that fit are meant."""
+
+    def value(self, found: Any) -> Any:
+        """What a layout has read, as a PDU has it."""
+        return self.from_wire(found) if self.from_wire else found
+
+    def raw(self, value: Any) -> Any:
+        """The other way."""
+        return self.to_wire(value) if self.to_wire else value
 
 
 class Layout:
@@ -61,7 +69,16 @@ class Layout:
     """The fields that make up the value."""
     laid_out: ClassVar[dict[str, Wire]]
     """The same with the reserved fields, in the order of the wire."""
+    types: ClassVar[dict[str, type]]
+    """What the values of all these are: int, bytes, str, tuple, or a kind of address."""
+    limits: ClassVar[dict[str, Wire]]
+    """The fields of which not every value is allowed, and the lists of entries that have such."""
     layout: ClassVar[Construct]
+
+    @classmethod
+    def present(cls, flags: int) -> dict[str, Wire]:
+        """The fields that are on the wire when the head of the PDU has these flags."""
+        return {name: wire for name, wire in cls.laid_out.items() if flags & wire.when == wire.when}
 
 
 class Part(Layout):
@@ -78,9 +95,26 @@ class Pdu(Layout):
     versions: ClassVar[tuple[int, ...]]
     row: ClassVar[type[Part] | None]
     """What the rows at the end of the PDU are, if it carries a run of them."""
+    longest: ClassVar[int]
+    """How many octets it may have, header included."""
 
     def check(self) -> None:
         """Raise a `ProtocolError` if the values cannot be meant; the codec calls this for all that it decodes."""
+        _check_numbers(self)
+        self.must_hold()
+
+    def must_hold(self) -> None:
+        """What else a declaration asks of its values, beside numbers that are allowed."""
+
+
+def _check_numbers(owner: Layout) -> None:
+    for name, wire in owner.limits.items():
+        value = getattr(owner, name)
+        if wire.entry is not None:
+            for entry in value:
+                _check_numbers(entry)
+        elif wire.allowed is not None and value not in wire.allowed:
+            raise CorruptData(f"{owner.title} with the unknown {name} {value}")
 
 
 PDUS: dict[tuple[int, int], type[Pdu]] = {}
@@ -99,6 +133,7 @@ def pdu(number: int, *, versions: tuple[int, ...], row: type[Part] | None = None
     def declare(cls: type[L]) -> type[L]:
         made: Any = _declared(cls)
         made.number, made.versions, made.row = number, versions, row
+        made.longest = ROTORO_MAX_LENGTH if versions == (ROTORO,) else RTR_MAX_LENGTH
         named = {name: (name / wire.layout) * wire.meaning for name, wire in made.laid_out.items()}
         header = [named[name] for name, wire in made.laid_out.items() if wire.in_header]
         body = [named[name] for name, wire in made.laid_out.items() if not wire.in_header]
@@ -130,22 +165,32 @@ def _column(name: str, wire: Wire) -> Construct:
 
 def _declared(cls: type[L]) -> type[L]:
     """A slots dataclass of the value's fields, with its wires read from the annotations."""
-    laid_out = {name: wire for name, wire in _wires(cls) if wire is not None}
+    annotated = {name: _annotation(hint) for name, hint in _hints(cls)}
+    laid_out = {name: wire for name, (_, wire) in annotated.items() if wire is not None}
     # mypy holds every PDU frozen (see the decorators); freezing at run time would cost 1 us each.
     made: Any = dataclass(slots=True, unsafe_hash=True)(cls)
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", cls.__name__).split()
     made.title = " ".join(_SPELLING.get(word, word) for word in words)
     made.laid_out = laid_out
+    made.types = {name: annotated[name][0] for name in laid_out}
     made.wires = {name: wire for name, wire in laid_out.items() if not wire.reserved}
+    made.limits = {
+        name: wire for name, wire in made.wires.items() if wire.allowed or (wire.entry and wire.entry.limits)
+    }
     for name in laid_out.keys() - made.wires.keys():
         setattr(made, name, laid_out[name].layout.parse(bytes(laid_out[name].layout.sizeof())))
     return made  # type: ignore[no-any-return]
 
 
-def _wires(cls: type) -> Iterator[tuple[str, Wire | None]]:
+def _hints(cls: type) -> Iterator[tuple[str, Any]]:
     hints = get_type_hints(cls, include_extras=True)
-    for name in cls.__annotations__:
-        hint = hints[name]
-        if get_origin(hint) is ClassVar:
-            hint = get_args(hint)[0]
-        yield name, next((note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Wire)), None)
+    return ((name, hints[name]) for name in cls.__annotations__)
+
+
+def _annotation(hint: Any) -> tuple[type, Wire | None]:
+    """What the values of an annotated field are, and their wire form, if it has one."""
+    if get_origin(hint) is ClassVar:
+        hint = get_args(hint)[0]
+    value = getattr(hint, "__origin__", hint)
+    wire = next((note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Wire)), None)
+    return get_origin(value) or value, wire

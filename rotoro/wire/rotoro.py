@@ -1,6 +1,7 @@
 """The PDUs that Rotoro adds to RTR: 32-63 data, 64-79 configuration, 80-95 housekeeping.
 
-An unknown type from 32 to 127 is critical and ends the session; one from 128 to 254 is skipped by its length.
+An unknown type from 128 to 254 is skipped by its length; any other is critical and ends the session. So does a number
+that is not `allowed`: what may be meant by new ones is for the capabilities of HELLO to agree first.
 """
 
 from __future__ import annotations
@@ -10,57 +11,63 @@ from typing import Annotated, ClassVar
 
 from rotoro.wire.errors import BadTypeDefinition, CorruptData
 from rotoro.wire.fields import (
-    Address4,
-    Address6,
-    Asn,
+    FLAG_SUMS,
+    Absence,
+    Address,
+    Announced,
     BgpId,
     Capabilities,
     Column,
-    Count64,
     CounterValue,
     Digest,
     Distinguisher,
     Echo,
     EndOfRib,
     Epoch,
-    Flags,
+    FromEpoch,
+    FromSerial,
     IngressNumber,
-    Lengths16,
+    KeepaliveInterval,
     Line,
+    ListedNumber,
     MaxPdu,
     Microseconds,
-    Octets,
-    Octets8,
-    Offset32,
+    Name,
+    OnlyIngress,
     Outcome,
     Parent,
+    PeerAsn,
+    Piece,
+    PieceOffset,
+    Prefix4,
+    Prefix6,
     PrefixLength,
     Reason,
+    RecordCount,
+    RecordType,
     Repeated,
     Resume,
     Revision,
-    RouteFlags,
     RowCount,
     RowOffset,
     RowPath,
+    Rows,
     RowSetNumber,
     RunFlags,
-    Seconds,
     Sequence,
-    Serial64,
     SetFlags,
+    SetLengths,
     SetLimit,
     SetNumber,
+    SetOctets,
     Sha256,
-    Size32,
-    Table16,
     TableNumber,
-    Text8,
-    Text16,
+    TableSerial,
+    Text,
     Tick,
     Token,
-    Type16,
     TypeNumber,
+    WholeSize,
     Zero8,
     Zero16,
     Zero24,
@@ -68,9 +75,6 @@ from rotoro.wire.fields import (
     named,
 )
 from rotoro.wire.pdu import ROTORO, Part, Pdu, part, pdu
-
-CRITICAL = range(32, 128)
-"""PDU types that a receiver must know."""
 
 SKIPPABLE = range(128, 255)
 """PDU types that a receiver may pass over by their length."""
@@ -83,16 +87,21 @@ ADDRESS_SIZES = (0, 4, 16)
 MIN_MAX_PDU = 1 << 17
 """The least that PARAMS may allow for a PDU, in octets: the largest attribute set must fit."""
 
-MIN_ATTRIBUTE_SETS = 1 << 16
-"""The fewest attribute sets that PARAMS may allow: no fewer than a PDU can have rows."""
+MAX_ROWS = (1 << 16) - 1
+"""How many rows a run of routes may have."""
+
+MIN_ATTRIBUTE_SETS = MAX_ROWS + 1
+"""The fewest attribute sets that PARAMS may allow: a run must not need more than a receiver keeps."""
 
 
 class RecordKind(IntEnum):
     """What a table holds."""
 
     RPKI = 0
+    """VRPs, router keys and ASPAs."""
     ROUTES = 1
     TYPED = 2
+    """Records of a declared type."""
 
 
 class Families(IntEnum):
@@ -138,7 +147,9 @@ class Health(IntEnum):
 
     HEALTHY = 0
     STALLED = 1
+    """Something that it needs is missing or late; STATUS says in words what."""
     GONE = 2
+    """It works no more; what it had last is still served."""
 
 
 class IngressKind(IntEnum):
@@ -173,7 +184,7 @@ class IngressHealth(IntEnum):
 
 
 class FieldType(IntEnum):
-    """The types of the block language on the wire."""
+    """What a field of a record holds, in the types of the block language."""
 
     BOOL = 1
     U8 = 2
@@ -217,7 +228,7 @@ class HelloAck(Pdu):
 class TypeField(Part):
     """One field of a record type."""
 
-    name: Text8
+    name: Name
     kind: Annotated[int, named(FieldType)]
     repeated: Repeated
 
@@ -227,18 +238,16 @@ class TypeDefinition(Pdu):
     """Defines a record type, once per session, before a record of it."""
 
     type_number: TypeNumber
-    name: Text8
+    name: Name
     fields: Annotated[tuple[TypeField, ...], listed(TypeField, "The fields of the type, in their order.")]
 
-    def check(self) -> None:
-        """A name, known field types, no field name twice."""
-        if not self.name:
-            raise BadTypeDefinition(f"record type {self.type_number} has no name")
-        if len({field.name for field in self.fields}) != len(self.fields):
-            raise BadTypeDefinition(f"record type {self.name} names a field twice")
-        for field in self.fields:
-            if not field.name or field.kind not in FieldType.__members__.values():
-                raise BadTypeDefinition(f"field {field.name!r} of {self.name} has the unknown type {field.kind}")
+    def must_hold(self) -> None:
+        """The type and each of its fields have a name, and no two fields the same."""
+        names = [field.name for field in self.fields]
+        if not self.name or not all(names):
+            raise BadTypeDefinition(f"record type {self.type_number}, {self.name!r}, or a field of it has no name")
+        if len(set(names)) != len(names):
+            raise BadTypeDefinition(f"record type {self.name!r} names a field twice")
 
 
 @pdu(33, versions=(ROTORO,))
@@ -252,18 +261,18 @@ class IngressState(Pdu):
     state: Annotated[int, named(IngressHealth)]
     zero: ClassVar[Zero8]
     parent: Parent
-    asn: Asn
+    asn: PeerAsn
     bgp_id: BgpId
     distinguisher: Distinguisher
-    address: Octets8
-    name: Text8
+    address: Address
+    name: Name
 
-    def check(self) -> None:
-        """An address of 0, 4 or 16 octets; a state that is known."""
+    def must_hold(self) -> None:
+        """An address of 0, 4 or 16 octets; a number that does not stand for no ingress at all, 0xFFFFFFFF."""
         if len(self.address) not in ADDRESS_SIZES:
             raise CorruptData(f"ingress {self.ingress} has an address of {len(self.address)} octets")
-        if self.state not in IngressHealth.__members__.values():
-            raise CorruptData(f"ingress {self.ingress} has the unknown state {self.state}")
+        if self.ingress == ANY:
+            raise CorruptData(f"an ingress of the number {ANY:#x}, which stands for none")
 
 
 @pdu(34, versions=(ROTORO,))
@@ -272,11 +281,13 @@ class AttributeSets(Pdu):
 
     table: TableNumber
     first: SetNumber
-    lengths: Lengths16
-    octets: Octets
+    lengths: SetLengths
+    octets: SetOctets
 
-    def check(self) -> None:
-        """The lengths add up to the octets."""
+    def must_hold(self) -> None:
+        """At least one set; the lengths add up to the octets."""
+        if not self.lengths:
+            raise CorruptData(f"{self.title} without a set")
         if sum(self.lengths) != len(self.octets):
             raise CorruptData(f"{len(self.lengths)} attribute sets of {sum(self.lengths)} octets in {len(self.octets)}")
 
@@ -286,7 +297,7 @@ class RouteRow4(Part):
     """One IPv4 route of a run."""
 
     prefix_length: PrefixLength
-    prefix: Address4
+    prefix: Prefix4
     attributes: RowSetNumber
     path: RowPath
     offset: RowOffset
@@ -297,17 +308,26 @@ class RouteRow6(Part):
     """One IPv6 route of a run."""
 
     prefix_length: PrefixLength
-    prefix: Address6
+    prefix: Prefix6
     attributes: RowSetNumber
     path: RowPath
     offset: RowOffset
 
 
-def _check_rows(run: Routes4 | Routes6) -> None:
-    if run.flags & ~sum(RouteFlags):
-        raise CorruptData(f"{type(run).__name__} with the unknown flags {run.flags:#x}")
-    if not run.rows:
-        raise CorruptData(f"{type(run).__name__} without a row")
+def _row_sizes(row: type[Part]) -> list[int]:
+    """The octets of a row under each combination of flags."""
+    return [sum(wire.layout.sizeof() for wire in row.present(flags).values()) for flags in FLAG_SUMS]
+
+
+_ROW4_SIZES, _ROW6_SIZES = _row_sizes(RouteRow4), _row_sizes(RouteRow6)
+
+
+def _check_rows(run: Routes4 | Routes6, size: int) -> None:
+    count, over = divmod(len(run.rows), size)
+    if over:
+        raise CorruptData(f"{len(run.rows)} octets of rows that take {size} each", run.rows)
+    if not 1 <= count <= MAX_ROWS:
+        raise CorruptData(f"{run.title} with {count} rows; 1 to {MAX_ROWS} are allowed")
 
 
 @pdu(36, versions=(ROTORO,), row=RouteRow4)
@@ -320,11 +340,11 @@ class Routes4(Pdu):
     ingress: IngressNumber
     time: Microseconds
     tick: Tick
-    rows: Octets
+    rows: Rows
 
-    def check(self) -> None:
-        """Known flags, at least one row."""
-        _check_rows(self)
+    def must_hold(self) -> None:
+        """Whole rows, 1 to 65,535 of them; in each a length that can be, and no host bits."""
+        _check_rows(self, _ROW4_SIZES[self.flags])
 
 
 @pdu(38, versions=(ROTORO,), row=RouteRow6)
@@ -337,11 +357,11 @@ class Routes6(Pdu):
     ingress: IngressNumber
     time: Microseconds
     tick: Tick
-    rows: Octets
+    rows: Rows
 
-    def check(self) -> None:
-        """Known flags, at least one row."""
-        _check_rows(self)
+    def must_hold(self) -> None:
+        """Whole rows, 1 to 65,535 of them; in each a length that can be, and no host bits."""
+        _check_rows(self, _ROW6_SIZES[self.flags])
 
 
 @pdu(40, versions=(ROTORO,))
@@ -349,13 +369,18 @@ class TypedRecords(Pdu):
     """A run of records of a declared type: prefix and fields, fixed columns first, then variable ones with lengths."""
 
     table: TableNumber
-    flags: Flags
+    flags: Announced
     zero: ClassVar[Zero8]
-    type_number: Type16
+    type_number: RecordType
     ingress: IngressNumber
     time: Microseconds
     count: RowCount
-    rows: Octets
+    rows: Rows
+
+    def must_hold(self) -> None:
+        """At least one row, and no more than there are octets."""
+        if not 1 <= self.count <= len(self.rows):
+            raise CorruptData(f"{self.count} records in {len(self.rows)} octets")
 
 
 @pdu(44, versions=(ROTORO,))
@@ -365,15 +390,19 @@ class Begin(Pdu):
     table: TableNumber
     kind: Annotated[int, named(BracketKind)]
     zero: ClassVar[Zero24]
-    from_epoch: Epoch
-    from_serial: Serial64
+    from_epoch: FromEpoch
+    from_serial: FromSerial
     epoch: Epoch
-    serial: Serial64
+    serial: TableSerial
 
-    def check(self) -> None:
-        """A bracket of a known kind."""
-        if self.kind not in BracketKind.__members__.values():
-            raise CorruptData(f"bracket of the unknown kind {self.kind}")
+    def must_hold(self) -> None:
+        """A snapshot comes from nothing, 0 and 0; a diff from the same epoch and no later serial."""
+        start, end = (self.from_epoch, self.from_serial), (self.epoch, self.serial)
+        if self.kind == BracketKind.SNAPSHOT:
+            if start != (0, 0):
+                raise CorruptData(f"a snapshot that begins at {start}")
+        elif start[0] != end[0] or start[1] > end[1]:
+            raise CorruptData(f"a diff from {start} to {end}")
 
 
 @pdu(45, versions=(ROTORO,))
@@ -382,8 +411,8 @@ class Commit(Pdu):
 
     table: TableNumber
     epoch: Epoch
-    serial: Serial64
-    count: Count64
+    serial: TableSerial
+    count: RecordCount
     digest: Digest
 
 
@@ -395,15 +424,24 @@ class ConfigGet(Pdu):
     """Asks for the configuration in force. Privileged."""
 
 
+def _check_piece(piece: ConfigData | ConfigSet) -> None:
+    if piece.offset + len(piece.text) > piece.size:
+        raise CorruptData(f"{len(piece.text)} octets at {piece.offset} of a text of {piece.size}")
+
+
 @pdu(65, versions=(ROTORO,))
 class ConfigData(Pdu):
     """A piece of the configuration in force, in the block language."""
 
     revision: Revision
-    size: Size32
-    offset: Offset32
+    size: WholeSize
+    offset: PieceOffset
     digest: Sha256
-    text: Octets
+    text: Piece
+
+    def must_hold(self) -> None:
+        """The piece lies within the whole."""
+        _check_piece(self)
 
 
 @pdu(66, versions=(ROTORO,))
@@ -413,10 +451,14 @@ class ConfigSet(Pdu):
     flags: SetFlags
     sequence: Sequence
     expected: Revision
-    size: Size32
-    offset: Offset32
+    size: WholeSize
+    offset: PieceOffset
     digest: Sha256
-    text: Octets
+    text: Piece
+
+    def must_hold(self) -> None:
+        """The piece lies within the whole."""
+        _check_piece(self)
 
 
 @part
@@ -425,7 +467,7 @@ class Diagnostic(Part):
 
     line: Line
     column: Column
-    message: Text16
+    message: Text
 
 
 @pdu(67, versions=(ROTORO,))
@@ -456,11 +498,11 @@ class Params(Pdu):
     capabilities: Capabilities
     max_pdu: MaxPdu
     attribute_sets: SetLimit
-    keepalive: Seconds
-    name: Text8
+    keepalive: KeepaliveInterval
+    name: Name
 
-    def check(self) -> None:
-        """Limits that a session can live with."""
+    def must_hold(self) -> None:
+        """PDUs of at least 131,072 octets, at least 65,536 attribute sets, a keepalive interval that is not 0."""
         if self.max_pdu < MIN_MAX_PDU or self.attribute_sets < MIN_ATTRIBUTE_SETS or not self.keepalive:
             raise CorruptData(
                 f"PDUs of {self.max_pdu} octets, {self.attribute_sets} attribute sets, {self.keepalive} s: too little"
@@ -471,16 +513,16 @@ class Params(Pdu):
 class TableEntry(Part):
     """One table of the catalogue."""
 
-    number: Table16
+    number: ListedNumber
     kind: Annotated[int, named(RecordKind)]
     families: Annotated[int, named(Families)]
     health: Annotated[int, named(Health)]
     zero: ClassVar[Zero8]
-    type_number: Type16
-    count: Count64
+    type_number: RecordType
+    count: RecordCount
     epoch: Epoch
-    serial: Serial64
-    name: Text8
+    serial: TableSerial
+    name: Name
 
 
 @pdu(81, versions=(ROTORO,))
@@ -489,12 +531,14 @@ class Catalogue(Pdu):
 
     tables: Annotated[tuple[TableEntry, ...], listed(TableEntry, "The tables, by number.")]
 
-    def check(self) -> None:
-        """No number and no name twice."""
+    def must_hold(self) -> None:
+        """No number and no name twice, and no table without a name."""
         if len({entry.number for entry in self.tables}) != len(self.tables):
             raise CorruptData("the catalogue numbers two tables alike")
         if len({entry.name for entry in self.tables}) != len(self.tables):
             raise CorruptData("the catalogue names two tables alike")
+        if not all(entry.name for entry in self.tables):
+            raise CorruptData("a table of the catalogue has no name")
 
 
 @pdu(82, versions=(ROTORO,))
@@ -507,22 +551,18 @@ class Subscribe(Pdu):
     families: Annotated[int, named(Families)]
     scope: Annotated[int, named(ScopeKind)]
     epoch: Epoch
-    serial: Serial64
-    ingress: IngressNumber
+    serial: TableSerial
+    ingress: OnlyIngress
     scope_length: PrefixLength
     zero: ClassVar[Zero24]
-    scope_address: Octets8
+    scope_address: Address
 
-    def check(self) -> None:
-        """A known mode, family and scope; a prefix where the scope wants one."""
-        if self.mode not in Mode.__members__.values() or self.scope not in ScopeKind.__members__.values():
-            raise CorruptData(f"subscription with the unknown mode {self.mode} or scope {self.scope}")
-        if self.families not in Families.__members__.values():
-            raise CorruptData(f"subscription to the unknown families {self.families:#x}")
-        if self.scope == ScopeKind.ALL:
-            return
-        if len(self.scope_address) not in (4, 16) or self.scope_length > 8 * len(self.scope_address):
-            raise CorruptData(f"scope of {len(self.scope_address)} octets and prefix length {self.scope_length}")
+    def must_hold(self) -> None:
+        """A prefix where the scope wants one, and none where it does not."""
+        size, length = len(self.scope_address), self.scope_length
+        wanted = ADDRESS_SIZES[:1] if self.scope == ScopeKind.ALL else ADDRESS_SIZES[1:]
+        if size not in wanted or length > 8 * size:
+            raise CorruptData(f"scope {self.scope} with an address of {size} octets and prefix length {length}")
 
 
 @pdu(83, versions=(ROTORO,))
@@ -534,7 +574,7 @@ class Unsubscribe(Pdu):
 
 @pdu(84, versions=(ROTORO,))
 class Keepalive(Pdu):
-    """Shows, and asks, that the other side is there."""
+    """Shows that the sender is there, and asks whether the other side is."""
 
     echo: Echo
     token: Token
@@ -544,7 +584,7 @@ class Keepalive(Pdu):
 class Counter(Part):
     """One counter of a unit."""
 
-    name: Text8
+    name: Name
     value: CounterValue
 
 
@@ -556,7 +596,7 @@ class Status(Pdu):
     health: Annotated[int, named(Health)]
     end_of_rib: EndOfRib
     zero: ClassVar[Zero16]
-    text: Text16
+    text: Text
     counters: Annotated[tuple[Counter, ...], listed(Counter, "Counters of the unit, by name.")]
 
 
@@ -565,5 +605,5 @@ class Goodbye(Pdu):
     """The sender ends the session in good order; come back after so many seconds."""
 
     reason: Reason
-    retry: Seconds
-    text: Text16
+    retry: Absence
+    text: Text

@@ -10,11 +10,10 @@ from typing import ClassVar
 
 from rotoro.wire.errors import AspaProviderListError, CorruptData
 from rotoro.wire.fields import (
-    Address4,
-    Address6,
     Asn,
     ErrorCode,
     ErrorText,
+    Expire,
     Flags,
     HeaderFlags,
     HeaderZero8,
@@ -22,9 +21,12 @@ from rotoro.wire.fields import (
     KeyInfo,
     MaxLength,
     OffendingPdu,
+    Prefix4,
+    Prefix6,
     PrefixLength,
     Providers,
-    Seconds,
+    Refresh,
+    Retry,
     Serial,
     SessionId,
     Zero8,
@@ -79,10 +81,10 @@ class Ipv4Prefix(Pdu):
     prefix_length: PrefixLength
     max_length: MaxLength
     zero: ClassVar[Zero8]
-    prefix: Address4
+    prefix: Prefix4
     asn: Asn
 
-    def check(self) -> None:
+    def must_hold(self) -> None:
         """Lengths in order, no host bits (8210bis section 5.9)."""
         _check_prefix(self, self.prefix)
 
@@ -95,11 +97,11 @@ class Ipv6Prefix(Pdu):
     prefix_length: PrefixLength
     max_length: MaxLength
     zero: ClassVar[Zero8]
-    prefix: Address6
+    prefix: Prefix6
     asn: Asn
 
-    def check(self) -> None:
-        """Lengths in order, no host bits (8210bis section 5.9)."""
+    def must_hold(self) -> None:
+        """Lengths in order, no host bits (8210bis section 5.10)."""
         _check_prefix(self, self.prefix)
 
 
@@ -117,9 +119,9 @@ class EndOfData(Pdu):
 
     session: SessionId
     serial: Serial
-    refresh: Seconds
-    retry: Seconds
-    expire: Seconds
+    refresh: Refresh
+    retry: Retry
+    expire: Expire
 
 
 @pdu(8, versions=RTR_VERSIONS)
@@ -156,7 +158,7 @@ class Aspa(Pdu):
     customer: Asn
     providers: Providers
 
-    def check(self) -> None:
+    def must_hold(self) -> None:
         """Announced with ascending providers, AS 0 only alone; withdrawn with none (8210bis section 5.12)."""
         if not self.flags & ANNOUNCE:
             if self.providers:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import permutations
 
 from rotonda.bgp import loops, sets
 from rotonda.bgp.attributes import Octets, parsed, written
@@ -144,6 +145,17 @@ class QuickFormTests(SynchronousTestCase):
                 octets = written(attributes)
                 self.assertEqual(parsed(octets), attributes)
                 self.assert_agrees(octets)
+                self.assert_agrees(octets[-15:] + octets[:-15])  # the other way round
+
+    def test_on_every_order(self) -> None:
+        """Collectors write the next hop of IPv6 last, behind attributes of higher types."""
+        short6 = b"\x80\x0e\x11\x10" + HOP6
+        four = (ORIGIN, PATH4, NEXT_HOP, MED, bytes.fromhex("c02304 00000001"))
+        for parts in (four, (ORIGIN, PATH4, short6, bytes.fromhex("c0200c") + bytes(12))):
+            answers = [self.assert_agrees(b"".join(order)) for order in permutations(parts)]
+            self.assertGreaterEqual(min(answers), len(COMPILED) - 1, "the compiled one takes all of them")
+        for order in permutations((ORIGIN, NEXT_HOP, short6)):
+            self.assert_agrees(b"".join(order))
 
 
 class NumberTests(SynchronousTestCase):

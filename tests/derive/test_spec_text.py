@@ -5,11 +5,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.derive.boxes import picture
-from rotoro.derive.shape import every_pdu, parts_of
 from rotoro.derive.spec_text import chapter, pdu_section, table
 from rotoro.wire.errors import ERRORS
 from rotoro.wire.rotoro import RouteRow4, Routes4, Subscribe
 from rotoro.wire.rtr import ErrorReport, ResetQuery, RouterKey
+from rotoro.wire.shape import every_pdu, parts_of
 
 
 def drawn(owner: type) -> list[str]:
@@ -61,16 +61,27 @@ class ChapterTests(SynchronousTestCase):
 
     def test_links_lead_somewhere(self) -> None:
         text = chapter()
-        targets = {line[4:].lower() for line in text.splitlines() if line.startswith("### ")}
+        headings = (line.lstrip("# ") for line in text.splitlines() if line.startswith("##"))
+        targets = {heading.lower().replace(" ", "-") for heading in headings}
         links = {part.partition(")")[0] for part in text.split("](#")[1:]}
         self.assertEqual(links - targets, set())
         self.assertIn("bracketkind", links)
+
+    def test_meanings_only_where_there_are_some(self) -> None:
+        text = chapter()
+        self.assertIn("| value | name |\n| --- | --- |\n| 1 | BGP |\n", text)
+        self.assertIn("| value | name | meaning |\n| --- | --- | --- |\n| 0 | SNAPSHOT | The whole table;", text)
+
+    def test_fatal_is_rtr_s(self) -> None:
+        text = chapter()
+        self.assertIn("| 12 | Cache Restart | 2 | no |", text)
+        self.assertIn("| 0x8001 | Digest Mismatch | Rotoro |  |", text)
 
     def test_optional_columns(self) -> None:
         section = pdu_section(Routes4)
         self.assertIn("Only where the flags have PATHS.", section)
         self.assertIn("Each row:", section)
-        self.assertIn("Must hold: Known flags, at least one row.", section)
+        self.assertIn("Must hold: Whole rows, 1 to 65,535 of them;", section)
 
     def test_table(self) -> None:
         self.assertEqual(table(["a", "b"], [[1, "x"]]), "| a | b |\n| --- | --- |\n| 1 | x |")

@@ -15,9 +15,9 @@ from scapy.packet import Raw
 from scapy.utils import wrpcap
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from rotoro.derive.shape import every_pdu
 from rotoro.derive.wireshark import dissector
 from rotoro.wire.pdu import Layout
+from rotoro.wire.shape import every_pdu
 from tests.wire.test_codec import VECTORS
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from rotonda.http.views import Link
 from rotonda.rib.ingresses import IngressRegistry
 from rotonda.rib.physical import PhysicalRib
 from rotonda.rpki.records import Vrp
+from rotonda.views.shown import Link
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -199,7 +199,7 @@ def rib_daemon(*names: str) -> PlainRibDaemon:
     ]
     for name in names or ("rib-loc",):
         rib = PhysicalRib(name, store, lambda: History(7, 1))
-        rib.update("west", snapshot_of(routes, store))
+        rib.routes.update("west", snapshot_of(routes, store))
         daemon.tables.append(rib)
     return daemon
 

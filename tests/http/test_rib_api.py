@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -7,7 +8,7 @@ from rotonda.http import rib_site
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from rotoro.table import AttributeStore, IngressState
-from tests.http.clients import Client, clock, fetch, rib_daemon, validated_snapshot
+from tests.http.clients import PEERS, Client, clock, fetch, rib_daemon, validated_snapshot
 from tests.rib.tables import PlainRoute, attribute_set, snapshot_of
 
 
@@ -141,25 +142,25 @@ class RibApiTests(SynchronousTestCase):
 
     def test_verdicts_follow_the_rpki_data(self) -> None:
         rib = self.daemon.tables[0]
-        rib.update("cache", validated_snapshot())
+        rib.rpki.update("cache", validated_snapshot())
         answer = self.client.ask("/api/v1/routes").json
         self.assertEqual(answer["rov"], {"epoch": 7, "serial": 1})
         self.assertEqual(
             [row["rov"] for row in answer["routes"]], ["not-found", "valid", "invalid", "valid", "invalid", "valid"]
         )
-        rib.update("cache", validated_snapshot(()))
+        rib.rpki.update("cache", validated_snapshot(()))
         self.assertEqual({row["rov"] for row in self.client.ask("/api/v1/routes").json["routes"]}, {"not-found"})
 
     def test_an_answer_is_sent_again_only_if_something_changed(self) -> None:
         rib = self.daemon.tables[0]
         tag = self.client.ask("/api/v1/routes").headers["etag"]
         self.assertEqual(self.client.ask("/api/v1/routes", If_None_Match=tag).status, 304)
-        self.daemon.ingresses.set_state(1, IngressState.DOWN)
+        self.daemon.ingresses.adopt("west", replace(PEERS[1], state=IngressState.DOWN))
         reply = self.client.ask("/api/v1/routes", If_None_Match=tag)
         self.assertEqual([row["status"] for row in reply.json["routes"]], ["active", "active"] + ["stale"] * 4)
-        rib.update("cache", validated_snapshot())
+        rib.rpki.update("cache", validated_snapshot())
         self.assertEqual(self.client.ask("/api/v1/routes", If_None_Match=reply.headers["etag"]).status, 200)
-        rib.forget("west")
+        rib.routes.forget("west")
         self.assertEqual(self.client.ask("/api/v1/routes").json["routes"], [])
 
     def test_ingresses(self) -> None:
@@ -203,7 +204,7 @@ class LongAnswerTests(TestCase):
         assert ingress is not None
         store = AttributeStore()
         routes = [PlainRoute(4, n << 8, 24, 0, ingress, attribute_set(n % 99 + 1), n) for n in range(10_000)]
-        daemon.tables[0].forget("west")
+        daemon.tables[0].routes.forget("west")
         daemon.tables[0].routes.update("west", snapshot_of(routes, store))
         daemon.tables[0].index.store = store
         answer = (await fetch(rib_site(daemon, clock), "/api/v1/routes?limit=10000", Accept_Encoding="gzip")).json

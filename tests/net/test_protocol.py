@@ -37,8 +37,8 @@ from rotoro.table.records import Records
 from rotoro.table.slots import VRP4
 from rotoro.table.snapshot import Snapshot
 from rotoro.wire import Decoder, encode
-from rotoro.wire.rotoro import Hello, HelloAck, RecordKind
-from rotoro.wire.rtr import CacheReset, EndOfData, ErrorReport, ResetQuery, SerialQuery
+from rotoro.wire.rotoro import Hello, HelloAck, Params, RecordKind
+from rotoro.wire.rtr import CacheReset, CacheResponse, EndOfData, ErrorReport, ResetQuery, SerialQuery
 from tests.net.transports import PullTransport, connected
 from tests.session.worlds import history, vrps
 
@@ -183,6 +183,18 @@ class PatienceTests(ServerCase):
                 break
         self.assertTrue(transport.half_closed)
         self.assertLessEqual(self.clock.seconds(), HEADER_SECONDS + PDU_SECONDS + 1)
+
+    def test_what_is_skipped_was_whole(self) -> None:
+        """Each write ends within a PDU, and each makes one whole."""
+        skipped = bytes.fromhex("80800000 0000000c 01020304")
+        transport = self.connect(
+            encode(Hello(0), 0x80) + encode(Params(0, 1 << 20, 1 << 20, 20, "x"), 0x80) + skipped[:9]
+        )
+        for _ in range(int(PDU_SECONDS)):
+            self.clock.advance(2)
+            transport.protocol.dataReceived(skipped[9:] + skipped[:9])
+        transport.pull()
+        self.assertFalse(transport.half_closed)
 
     def test_a_slow_query_is_answered_all_the_same(self) -> None:
         """C-FR-01."""
@@ -400,6 +412,17 @@ class ClientTests(SynchronousTestCase):
         transport.protocol.dataReceived(b"\x80\x80\0\0" + ((1 << 17) + 1).to_bytes(4))
         transport.pull()
         self.assertEqual(decoded(transport.value())[-1].code, 0)
+
+    def test_a_listener_that_fails_every_time_does_not_keep_the_connection(self) -> None:
+        protocol = SessionProtocol(self.clock, session=RouterSession(), tell=lambda _, effect: 1 / 0)  # type: ignore[arg-type]
+        transport = connected(protocol)
+        for pdu in (CacheResponse(7), EndOfData(7, 1, 3600, 600, 7200)):
+            transport.protocol.dataReceived(encode(pdu, 2))
+        transport.pull()
+        self.assertTrue(transport.half_closed)
+        transport.lose(ConnectionDone())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertGreater(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class LoopbackTests(TestCase):

@@ -9,6 +9,7 @@ from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -88,6 +89,18 @@ class RtrTests(ConnectingCase):
         self.assertLess(waits[0], 3)
         self.assertGreater(waits[-1], LONGEST_RETRY_SECONDS - 1, waits)
 
+    def test_why_there_is_no_connection_is_said_once(self) -> None:
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.refused()
+                self.wait()
+            self.connected().protocol.connectionLost(Failure(ConnectionDone()))
+            self.wait()
+            self.refused()
+            self.wait()
+        told = [formatEvent(event) for event in events if event["log_level"] == LogLevel.warn]
+        self.assertEqual(told, [f"{LOCAL}: no connection: Connection was refused by other side."] * 2)
+
     def test_connections_that_bring_nothing_back_off_too(self) -> None:
         """A cache that takes connections only to close them is not asked twice a second."""
         waits = []
@@ -139,6 +152,17 @@ class RotoroTests(ConnectingCase):
             transport.pull()
             transport.lose(ConnectionDone())
             self.assertAlmostEqual(self.wait(4000), expected, delta=0.5)
+
+    def test_a_server_that_is_later_than_it_said(self) -> None:
+        """It is not left alone for as long once more."""
+        transport = self.connected()
+        self.greet(transport)
+        transport.protocol.dataReceived(encode(Goodbye(1, 1000, "soon"), 0x80))
+        transport.pull()
+        transport.lose(ConnectionDone())
+        self.assertAlmostEqual(self.wait(4000), 1000, delta=0.5)
+        self.refused()
+        self.assertLess(self.wait(4000), LONGEST_RETRY_SECONDS)
 
 
 class PlainFactory(Factory):

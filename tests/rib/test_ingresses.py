@@ -17,18 +17,15 @@ class IngressRegistryTests(SynchronousTestCase):
     def test_a_reconnect_finds_the_same_number(self) -> None:
         first = self.registry.adopt("west", PEER)
         self.registry.adopt("west", Ingress(8, IngressKind.FILE, name="a"))
-        self.registry.disconnected("west")
+        self.registry.restarted("west")
         again = self.registry.adopt("west", replace(PEER, number=99))
         self.assertEqual(again, first)
-        self.assertEqual(self.registry.local("west", 99), again)
-        self.assertIsNone(self.registry.local("west", 7))
         self.assertEqual(len(self.registry), 2)
 
     def test_two_links_never_share_an_ingress(self) -> None:
         numbers = {self.registry.adopt(link, PEER).number for link in ("west", "other")}
         self.assertEqual(len(numbers), 2)
         self.assertEqual([self.registry.link(number) for number in sorted(numbers)], ["west", "other"])
-        self.assertEqual(len(self.registry.of_link("west")), 1)
 
     def test_two_of_the_same_identity_in_one_session_are_kept_apart(self) -> None:
         """A peer that two collectors hear: what lies east of both must not take them for one."""
@@ -48,16 +45,22 @@ class IngressRegistryTests(SynchronousTestCase):
             self.assertEqual(self.registry.adopt("west", replace(PEER, number=1, parent=odd)).parent, NO_PARENT)
 
     def test_states_change_and_are_counted(self) -> None:
-        ingress = self.registry.adopt("west", PEER)
+        self.registry.adopt("west", PEER)
         before = self.registry.revision
         self.registry.adopt("west", PEER)
         self.assertEqual(self.registry.revision, before)
         self.assertEqual(self.registry.adopt("west", replace(PEER, state=IngressState.DOWN)).state, IngressState.DOWN)
         self.assertGreater(self.registry.revision, before)
-        self.assertEqual(self.registry.set_state(ingress.number, IngressState.UP).state, IngressState.UP)
-        down = self.registry.disconnected("west")
-        self.assertEqual([own.number for own in down], [ingress.number])
-        self.assertEqual(self.registry.disconnected("west"), [])
+
+    def test_ingresses_of_a_link_that_is_away_are_down(self) -> None:
+        mine, other = (self.registry.adopt(link, PEER).number for link in ("west", "other"))
+        before = self.registry.revision
+        for away, state in [(True, IngressState.DOWN), (True, IngressState.DOWN), (False, IngressState.UP)]:
+            self.registry.set_away("west", away)
+            found = [self.registry.get(number) for number in (mine, other)]
+            self.assertEqual([ingress and ingress.state for ingress in found], [state, IngressState.UP])
+            self.assertEqual(list(self.registry), found)
+        self.assertEqual(self.registry.revision, before + 2)
 
     def test_numbers_that_nobody_has(self) -> None:
         self.assertIsNone(self.registry.get(0))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from rotonda.rib.physical import PhysicalRib
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.table import EMPTY, VRP4, AttributeStore, History, Records, Slot, Snapshot
+from rotoro.table import VRP4, AttributeStore, History, Records, Snapshot
 from tests.rib.tables import ingresses, random_routes, snapshot_of
 
 
@@ -12,19 +12,9 @@ class PhysicalRibTests(SynchronousTestCase):
         store = AttributeStore()
         rib = PhysicalRib("rib-loc", store, lambda: History(1))
         self.assertEqual(list(rib.tables), ["rib", "rpki"])
-        routes, data = (
-            snapshot_of(random_routes(1, 50, ingresses()), store),
-            Snapshot.of({VRP4: Records.of(VRP4, [bytes(10)])}),
-        )
-        changed = rib.update("a", routes)
-        self.assertEqual((changed[0] is not None, changed[1]), (True, None))
+        routes = snapshot_of(random_routes(1, 50, ingresses()), store)
+        data = Snapshot.of({VRP4: Records.of(VRP4, [bytes(10)])})
+        rib.routes.update("a", routes)
         self.assertEqual([history.ready for history in rib.tables.values()], [True, False])
-        both: dict[Slot, Records] = {**routes, **data}
-        mixed = Snapshot.of(both)
-        rib.update("a", mixed, routes.diff(mixed))
+        rib.rpki.update("a", data)
         self.assertEqual([history.snapshot for history in rib.tables.values()], [routes, data])
-        rib.update("a", EMPTY)
-        self.assertEqual([history.snapshot for history in rib.tables.values()], [EMPTY, EMPTY])
-        rib.update("b", mixed)
-        rib.forget("b")
-        self.assertEqual([history.snapshot for history in rib.tables.values()], [EMPTY, EMPTY])

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rotonda.rib.union import Disputed, Union
+from rotonda.rpki.records import MAX_PROVIDERS
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.table import (
@@ -99,6 +100,15 @@ class PayloadUnionTests(SynchronousTestCase):
         self.assertIsNone(union.forget("b"))
         self.assertEqual(union.history.position, position)
 
+    def test_more_providers_than_an_aspa_can_have(self) -> None:
+        """Nobody could be told such an ASPA, and one without some of its providers would be false."""
+        union, most = Union(History(1)), MAX_PROVIDERS
+        union.update("a", payload(set(), {1: set(range(2, 2 + most)), 2: {7}}, set()))
+        union.update("b", payload(set(), {1: {most + 2}, 2: {8}}, set()))
+        self.assertEqual(union.history.snapshot, payload(set(), {2: {7, 8}}, set()))
+        union.forget("b")
+        self.assertEqual(union.history.snapshot.records(ASPA).keys.tobytes(), bytes.fromhex("00000001 00000002"))
+
     def test_an_empty_link_is_data(self) -> None:
         union = Union(History(1))
         self.assertFalse(union.history.ready)
@@ -133,6 +143,15 @@ class RouteUnionTests(SynchronousTestCase):
             self.union.update("b", self.routes(2, 0, 1))
         self.assertEqual(self.union.history.snapshot, mine)
         self.assertNotIn("b", self.union.links)
+
+    def test_after_a_dispute_a_diff_is_not_what_changes(self) -> None:
+        self.union.update("a", self.routes(1, 0))
+        refused, after = self.routes(2, 0, 1), self.routes(3, 1)
+        self.assertRaises(Disputed, self.union.update, "b", refused)
+        self.union.update("a", EMPTY)
+        self.assertEqual(list(self.union.links), [], "who holds nothing is not listed")
+        self.union.update("b", after, refused.diff(after))
+        self.assertEqual(self.union.history.snapshot, after)
 
     def test_the_diffs_of_the_history_still_apply_like_any(self) -> None:
         first, second = self.routes(1, 0), self.routes(2, 0)

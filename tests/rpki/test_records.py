@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rotonda.rpki.records import (
     MAX_KEY_OCTETS,
+    MAX_PROVIDERS,
     Vrp,
+    joined_providers,
     parse_as_number,
     parse_aspa,
     parse_router_key,
@@ -170,3 +172,21 @@ class AspaTests(SynchronousTestCase):
         for customer, providers in ((0, [1]), ("AS0", [1]), (1, []), (1, [1]), (1, [1 << 32]), (1, ["x"]), ("x", [1])):
             with self.subTest(customer=customer, providers=providers):
                 self.assertRaises(ValueError, parse_aspa, customer, providers)
+
+
+class JoinedProvidersTests(SynchronousTestCase):
+    def test_all_that_any_names(self) -> None:
+        zero, one, two, three = (number.to_bytes(4) for number in range(4))
+        for lists, expected in (
+            ([one + three], one + three),
+            ([one + three, two + three], one + two + three),
+            ([zero, zero], zero),
+            ([zero, two], two),
+            ([two, zero, one], one + two),
+        ):
+            self.assertEqual(joined_providers(lists), expected)
+
+    def test_no_more_than_fit(self) -> None:
+        full = b"".join(number.to_bytes(4) for number in range(1, 1 + MAX_PROVIDERS))
+        self.assertEqual(joined_providers([full, full]), full)
+        self.assertEqual(joined_providers([full, bytes(3) + b"\1", b"\xff" * 4]), b"")

@@ -28,6 +28,22 @@ class OptionTests(SynchronousTestCase):
         self.assertEqual(options["listen"], HostPort("::1", 0))
         self.assertFalse(options["keep-expired"])
 
+    def test_files_keep_their_order_wherever_options_stand(self) -> None:
+        second, third = (self.file.with_name(name) for name in ("second", "third"))
+        second.touch()
+        third.touch()
+        files = list(map(str, (self.file, second, third)))
+        for words in [
+            ["--mrt", files[0], files[1], files[2], "--vrps", files[0], "--keep-expired"],
+            ["--mrt", files[0], files[1], "--keep-expired", "--mrt", files[2], "--vrps", files[0]],
+            [files[0], "--vrps", files[0], files[1], f"--mrt={files[2]}", "--keep-expired"],
+        ]:
+            with self.subTest(words=words):
+                options = connector.Options()
+                options.parseOptions(words)
+                self.assertEqual(options["mrt"], [self.file, second, third])
+                self.assertEqual((options["vrps"], options["keep-expired"]), ([self.file], 1))
+
     def test_rib(self) -> None:
         options = rib.Options()
         options.parseOptions(["--west", "192.0.2.1:8323", "--west", "8323", "--http", "0", "--mode", "rotoro"])
@@ -45,8 +61,13 @@ class OptionTests(SynchronousTestCase):
             (connector.Options, ["--mrt", "/nowhere"], "--mrt: there is no file /nowhere"),
             (connector.Options, ["--vrps", str(self.file.parent)], "--vrps: there is no file"),
             (connector.Options, ["--mrt", str(self.file), "--listen", "x:y"], "--listen: 'x:y' has the port 'y'"),
+            (connector.Options, [str(self.file), "--never"], "--never"),
+            (connector.Options, ["--mrt", str(self.file), "--name", "x" * 65], "--name: 'xxx"),
             (rib.Options, [], "nothing to follow"),
+            (rib.Options, ["--west", "h:1", "--name", "a/b"], "--name: 'a/b' is not 1 to 64"),
             (rib.Options, ["--west", "h:99999"], "--west"),
+            (rib.Options, ["--west", "8323", "--west", "127.0.0.1:8323"], "--west: 127.0.0.1:8323 is given twice"),
+            (router.Options, ["--cache", "h:1", "--cache", "h:1"], "--cache: h:1 is given twice"),
             (rib.Options, ["--west", "h:1", "--mode", "bgp"], "--mode: 'bgp' is not one of auto, rtr, rotoro"),
             (router.Options, [], "nothing to follow"),
         ]:

@@ -7,13 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import rotoro.session.bracket
 from rotoro.session.bracket import Bracket
-from rotoro.session.routes import CLOSED, ingress_pdu
+from rotoro.session.routes import ingress_pdu
 from rotoro.table.attributes import AttributeStore
-from rotoro.table.ingress import Ingress, IngressKind
+from rotoro.table.ingress import Ingress, IngressKind, IngressState
 from rotoro.table.slots import RouteSlot
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire.errors import CorruptData, LimitExceeded, UnknownWithdrawal
-from rotoro.wire.rotoro import AttributeSets, Routes4
+from rotoro.wire.rotoro import AttributeSets, IngressHealth, Routes4
 from rotoro.wire.rtr import Aspa, RouterKey
 from tests.session.worlds import snapshot
 
@@ -64,7 +64,7 @@ class BracketTests(SynchronousTestCase):
         bracket.define_ingress(ingress_pdu(1, PEER, closed=True))
         self.assertEqual(bracket.diff().apply(base), EMPTY)
         other = self.new(base)
-        other.define_ingress(replace(ingress_pdu(1, PEER, closed=False), state=CLOSED, name="another"))
+        other.define_ingress(replace(ingress_pdu(1, PEER, closed=False), state=IngressHealth.CLOSED, name="another"))
         self.assertEqual(other.diff().apply(base), base)
 
     def test_what_is_refused(self) -> None:
@@ -98,14 +98,33 @@ class BracketTests(SynchronousTestCase):
         greedy = self.new(max_sets=3)
         greedy.define_sets(SETS)
         self.assertRaises(LimitExceeded, greedy.define_sets, replace(SETS, first=2))
-        self.bracket.add_payload(RouterKey(1, bytes(20), 1, b""), 1)
-        self.bracket.add_payload(RouterKey(1, bytes(20), 2, b""), 1)
-        self.assertRaises(LimitExceeded, self.bracket.add_payload, RouterKey(1, bytes(20), 3, b""), 1)
+        self.bracket.add_payload(RouterKey(1, bytes(20), 1, b""))
+        self.bracket.add_payload(RouterKey(1, bytes(20), 2, b""))
+        self.assertRaises(LimitExceeded, self.bracket.add_payload, RouterKey(1, bytes(20), 3, b""))
         self.assertRaises(LimitExceeded, self.bracket.add_routes, run("080a000000", announce=False))
         self.assertRaises(LimitExceeded, self.bracket.define_ingress, ingress_pdu(1, replace(PEER, number=9), False))
+
+    def test_a_known_ingress_is_told_again_at_the_limit(self) -> None:
+        self.patch(rotoro.session.bracket, "MAX_INGRESSES", 1)
+        self.bracket.define_ingress(ingress_pdu(1, replace(PEER, state=IngressState.DOWN), False))
+
+    def test_what_costs_more_than_its_rows(self) -> None:
+        for limit in ("MAX_RUNS", "MAX_OCTETS"):
+            with self.subTest(limit=limit):
+                self.setUp()
+                self.bracket.define_sets(SETS)
+                self.patch(rotoro.session.bracket, limit, 1 if limit == "MAX_RUNS" else 9)
+                self.assertRaises(LimitExceeded, self.bracket.define_sets, replace(SETS, first=2))
+
+    def test_times_that_no_table_can_keep(self) -> None:
+        late = replace(run("080a000000", announce=False), time=(1 << 64) - 1)
+        self.bracket.add_routes(late)
+        (rows,) = self.bracket.rows()
+        assert rows.times is not None
+        self.assertEqual(rows.times.tolist(), [0xFFFFFFFF])
 
     def test_withdrawals_of_routes_are_idempotent_and_of_rpki_data_are_not(self) -> None:
         self.bracket.add_routes(run("080a000000", announce=False))
         self.assertEqual(self.bracket.diff().count, 0)
-        self.bracket.add_payload(Aspa(0, 1, ()), 1)
+        self.bracket.add_payload(Aspa(0, 1, ()))
         self.assertRaises(UnknownWithdrawal, self.bracket.diff)

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.session.effects import Effect, Note, Send, Streamed, TableStatus, Update, WakeAt
 from rotoro.session.follower import MAX_MISMATCHES, FollowingPeer, State, Want, follow_all, follow_rpki
-from rotoro.session.peer import GREETING_SECONDS, Parameters, ServingPeer
+from rotoro.session.parameters import GREETING_SECONDS, Parameters
+from rotoro.session.peer import ServingPeer
 from rotoro.session.routes import RotoroEncoder
 from rotoro.session.tables import ServedTables
 from rotoro.table.attributes import AttributeStore
@@ -16,6 +17,7 @@ from rotoro.table.history import State as TableState
 from rotoro.table.serial import Position
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire import Decoder
+from rotoro.wire.errors import CorruptData, TransportFailed
 from rotoro.wire.pdu import ROTORO, Pdu
 from rotoro.wire.rotoro import (
     Begin,
@@ -174,6 +176,16 @@ class BracketTests(FollowerCase):
                 self.assertTrue(closes(effects))
                 self.assertEqual(self.peer.tables["one"].snapshot, vrps(1, 2))
 
+    def test_a_stall_costs_the_bracket_and_an_error_the_table(self) -> None:
+        for error, resume in ((TransportFailed("stalled"), 1), (CorruptData("wrong"), 0)):
+            self.setUp()
+            self.load()
+            self.hear(*self.diff(vrps(1, 2), vrps(3), 2)[:2])
+            self.assertTrue(closes(self.peer.fail(error)))
+            self.peer.lost(1.0)
+            (wish,) = self.open(now=2.0)
+            self.assertEqual(wish.resume, resume)
+
     def test_types_are_defined_once(self) -> None:
         self.load()
         kind = TypeDefinition(3, "Thing", (TypeField("x", FieldType.U8, 0),))
@@ -237,6 +249,14 @@ class MismatchTests(FollowerCase):
         (wish,) = self.open(now=2.0)
         self.assertEqual(wish.resume, 0)
 
+    def test_another_table_that_is_right_does_not_excuse_it(self) -> None:
+        self.open(ENTRY, replace(ENTRY, number=2, name="two"))
+        *most, commit = self.whole(vrps(3), 2)
+        assert isinstance(commit, Commit)
+        for attempt in range(1, MAX_MISMATCHES + 1):
+            self.assertFalse(closes(self.hear(*self.whole(vrps(1), attempt, number=2))))
+            self.assertEqual(closes(self.hear(*most, replace(commit, digest=1))), attempt == MAX_MISMATCHES)
+
     def test_a_count_that_differs(self) -> None:
         self.load()
         *most, commit = self.whole(vrps(3), 2)
@@ -281,6 +301,18 @@ class StreamTests(FollowerCase):
         self.peer.lost(1.0)
         (wish,) = self.open(now=2.0)
         self.assertEqual((wish.mode, wish.resume, wish.epoch, wish.serial), (Mode.STREAM, 1, 5, 2))
+
+    def test_pairs_without_their_commit_are_lost_with_the_connection(self) -> None:
+        routes = Routes()
+        key = next(iter(routes.pool))
+        self.open()
+        self.hear(*self.pairs(EMPTY, snapshot({key: (b"a", 5)}), 2)[:-1])
+        self.assertTrue(self.peer.receiving)
+        told = report(self.hear(*self.whole(vrps(1), 7)))
+        assert told is not None
+        self.assertEqual(told.code, 3)
+        self.peer.lost(1.0)
+        self.assertFalse(self.peer.receiving)
 
     def test_rpki_data_comes_in_brackets(self) -> None:
         self.open()

@@ -119,6 +119,20 @@ class AutoTests(SynchronousTestCase):
         self.assertEqual(self.session.start(10.0)[0], HELLO)
         self.assertPlain(self.hear(2, ErrorReport(4, b"", "")))
 
+    def test_the_verdict_of_a_long_session_is_not_old_when_it_ends(self) -> None:
+        self.session.start(0.0)
+        self.hear(ROTORO, HelloAck(0))
+        end = 10 * VERDICT_SECONDS
+        self.session.heard(end)
+        self.session.lost(end)
+        self.assertEqual(self.session.start(end + 1)[0], HELLO)
+        self.session.lost(end + 2)
+        self.assertIs(self.session.verdict, Mode.ROTORO)
+        self.session.start(end + VERDICT_SECONDS)
+        self.session.heard(end + VERDICT_SECONDS)
+        self.session.lost(end + VERDICT_SECONDS + 1)
+        self.assertIs(self.session.verdict, Mode.RTR)
+
     def test_what_the_other_protocol_brought_is_given_up(self) -> None:
         self.session.start(0.0)
         self.hear(2, ErrorReport(4, b"", ""))

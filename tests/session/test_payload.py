@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -8,7 +10,7 @@ from rotoro.session.payload import RtrEncoder, Timers, changes, payload_diff, ro
 from rotoro.table.history import State
 from rotoro.table.serial import Position
 from rotoro.table.snapshot import EMPTY
-from rotoro.wire import Decoder, Pdu
+from rotoro.wire import Decoder
 from rotoro.wire.errors import DuplicateAnnouncement, UnknownWithdrawal
 from rotoro.wire.pdu import ROTORO
 from rotoro.wire.rtr import Aspa, RouterKey
@@ -16,7 +18,7 @@ from tests.session.worlds import RPKI, Model, applied, in_version, patient, snap
 from tests.session.worlds import changes as drawn
 
 
-def decoded(pieces: list[bytes]) -> list[Pdu]:
+def decoded(pieces: list[bytes]) -> list[Any]:
     decoder = Decoder()
     decoder.receive(b"".join(pieces))
     return [pdu for _, pdu in decoder.items()]

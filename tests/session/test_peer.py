@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import rotoro.session.peer
 from rotoro.session.effects import Effect, Send, Stream, WakeAt
-from rotoro.session.peer import GREETING_SECONDS, Parameters, ServingPeer, State
+from rotoro.session.parameters import GREETING_SECONDS, Parameters
+from rotoro.session.peer import ServingPeer, State
 from rotoro.session.tables import ServedTables
 from rotoro.wire import Decoder, Foreign, encode
 from rotoro.wire.errors import CorruptData, UnsupportedPdu
@@ -274,12 +275,24 @@ class SubscriptionTests(PeerCase):
         self.assertEqual(sent(self.peer.catalogue_changed()), [Catalogue(self.tables.entries)])
         self.assertEqual(ServingPeer(self.tables).catalogue_changed(), [])
 
+    def test_a_table_that_comes_during_the_greeting(self) -> None:
+        super().setUp()
+        self.hear(Hello(0))
+        self.tables.add("two", RecordKind.RPKI, history())
+        self.assertEqual(sent(self.peer.catalogue_changed()), [Catalogue(self.tables.entries)])
+
     def test_a_digest_that_differs_is_noted(self) -> None:
         """X-13."""
         effects = self.hear(ErrorReport(0x8001, b"", "here 3"))
         self.assertFalse(closes(effects))
         self.assertIs(self.peer.state, State.OPEN)
         self.assertTrue(closes(self.hear(ErrorReport(1, b"", "bug"))))
+
+    def test_no_report_stands_for_parameters(self) -> None:
+        super().setUp()
+        self.hear(Hello(0))
+        self.assertTrue(closes(self.hear(ErrorReport(0x8001, b"", "here 3"))))
+        self.assertIs(self.peer.state, State.CLOSED)
 
 
 class AliveTests(PeerCase):

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-import rotoro.session.router
+import rotoro.session.held
 from rotoro.session.effects import Close, Effect, Flush, Note, Send, Update, WakeAt
+from rotoro.session.held import Held
 from rotoro.session.payload import Timers
 from rotoro.session.router import (
     ANSWER_SECONDS,
@@ -16,7 +17,6 @@ from rotoro.session.router import (
     NO_DATA_SECONDS,
     TRANSFER_SECONDS,
     UNHEARD_CONNECTIONS,
-    Held,
     RouterSession,
     State,
 )
@@ -386,6 +386,23 @@ class ErrorTests(RouterCase):
         self.assertEqual(effects[1:], [WakeAt(NO_DATA_SECONDS)])
         self.assertEqual(sent(self.router.wake(NO_DATA_SECONDS)), [ResetQuery()])
 
+    def test_a_cache_that_comes_back_without_data_calls_when_it_has_some(self) -> None:
+        """In a session of its own: that is no error before it has answered, and what is held stays in use."""
+        self.load()
+        self.router.lost(10.0)
+        self.assertEqual(self.connect(20.0), [SerialQuery(7, 42)])
+        self.hear(ErrorReport(2, b"", "no data yet"), now=20.0)
+        effects = self.hear(SerialNotify(9, 42), now=30.0)
+        self.assertEqual(sent(effects), [SerialQuery(7, 42)])
+        self.assertFalse(self.flushed(effects))
+        self.assertEqual(sent(self.hear(CacheReset(), now=30.0)), [ResetQuery()])
+
+    def test_after_the_end_nothing_is_given_up(self) -> None:
+        self.load()
+        self.router.lost(10.0)
+        self.assertEqual(self.router.fail(CorruptData("late")), [])
+        self.assertIsNotNone(self.router.held)
+
     def test_a_restart_keeps_the_data_and_everything_else_does_not(self) -> None:
         """R-ER-02 to 05, R-ER-11."""
         for code, kept in ((12, True), (2, True), (13, False), (0, False), (8, False), (4, False), (255, False)):
@@ -458,7 +475,7 @@ class TimerTests(RouterCase):
         self.assertIsNotNone(self.router.held)
 
     def test_an_answer_without_end(self) -> None:
-        self.patch(rotoro.session.router, "MAX_RECORDS", 2)
+        self.patch(rotoro.session.held, "MAX_RECORDS", 2)
         self.load()
         self.router.wake(3600.0)
         effects = self.hear(CacheResponse(7), prefixes(TWO), prefixes(ONE), prefixes(ONE), now=3600.0)

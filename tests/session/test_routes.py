@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.session.bracket import Bracket
-from rotoro.session.routes import CLOSED, RotoroEncoder, ingress_pdu
+from rotoro.session.routes import RotoroEncoder, ingress_pdu
 from rotoro.table.attributes import AttributeStore
 from rotoro.table.history import State
 from rotoro.table.ingress import Ingress, IngressKind
@@ -17,7 +17,7 @@ from rotoro.table.slots import RouteSlot
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire import Decoder, Pdu
 from rotoro.wire.bulk import Prefixes
-from rotoro.wire.rotoro import AttributeSets, Begin, Commit, IngressState, Routes4, Routes6
+from rotoro.wire.rotoro import AttributeSets, Begin, Commit, IngressHealth, IngressState, Routes4, Routes6
 from rotoro.wire.rtr import Aspa, RouterKey
 from tests.session.worlds import RPKI, Model, Routes, applied, changes, patient, snapshot, vrps
 
@@ -43,10 +43,8 @@ def read(bracket: Bracket, pdus: list[Pdu]) -> list[Commit]:
                 bracket.define_sets(pdu)
             case Routes4() | Routes6():
                 bracket.add_routes(pdu)
-            case Prefixes():
-                bracket.add_payload(pdu, len(pdu))
-            case RouterKey() | Aspa():
-                bracket.add_payload(pdu, 1)
+            case Prefixes() | RouterKey() | Aspa():
+                bracket.add_payload(pdu)
             case Commit():
                 commits.append(pdu)
     return commits
@@ -118,7 +116,7 @@ class EncoderTests(SynchronousTestCase):
         pdus = decoded(list(RotoroEncoder(1).diff(diff, START, State(END, after))))
         self.assertEqual([type(pdu) for pdu in pdus], [Begin, IngressState, Commit])
         self.assertEqual(pdus[1], ingress_pdu(1, slot_of[8].ingress, closed=True))
-        self.assertEqual(pdus[1].state, CLOSED)
+        self.assertEqual(pdus[1].state, IngressHealth.CLOSED)
         streamed = decoded(list(RotoroEncoder(1, stream=True).diff(diff, START, State(END, after))))
         kinds = [IngressState, Routes4, Routes4, Routes6, Routes6, Commit]
         self.assertEqual(
@@ -141,6 +139,15 @@ class EncoderTests(SynchronousTestCase):
             pdus = decoded(list(RotoroEncoder(1, stream=True).diff(EMPTY.diff(table), START, State(END, table))))
             self.assertIsInstance(pdus[0], first)
             self.assertIsInstance(pdus[-1], Commit)
+
+    def test_numbers_of_two_stores_are_two_things(self) -> None:
+        one, other = (many(3, 2, AttributeStore(), Ingress(number, IngressKind.BGP)) for number in (1, 2))
+        (slot,) = other
+        slot.attributes.octets[0] = b"\x40\x01\x01\x07\x07"  # type: ignore[attr-defined]
+        table = Snapshot.of({**one, **other})
+        pdus = decoded(list(RotoroEncoder(1).snapshot(State(END, table))))
+        defined = b"".join(pdu.octets for pdu in pdus if isinstance(pdu, AttributeSets))
+        self.assertIn(b"\x07\x07", defined)
 
     def test_rows_of_the_least_size(self) -> None:
         table = many(3, 1, AttributeStore(), Ingress(1, IngressKind.BGP))

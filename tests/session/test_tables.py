@@ -99,6 +99,14 @@ class PartTests(SynchronousTestCase):
         self.table.history.commit(vrps(2))
         self.assertFalse(first.ready)
 
+    def test_a_part_that_is_wanted_whole_is_shared_after_each_change(self) -> None:
+        part = self.table.join(Scope(families=1))
+        for numbers in ((1, 2), (2, 3, 4), (4,)):
+            self.table.history.commit(vrps(*numbers))
+            (slot,) = part.snapshot
+            self.assertIs(part.snapshot[slot], self.table.history.snapshot[slot])
+            self.assertEqual(recounted(part.snapshot).digest, part.snapshot.digest)
+
     def test_changes_elsewhere_are_none(self) -> None:
         part = self.table.join(self.scope)
         before = part.position

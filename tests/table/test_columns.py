@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.table.columns import OCTETS, Column, column, equal, group_ends, group_starts, locate, memory, whole
+from rotoro.table.columns import (
+    OCTETS,
+    Column,
+    column,
+    equal,
+    group_ends,
+    group_starts,
+    locate,
+    memory,
+    stable_order,
+    whole,
+)
 from tests.table.worlds import patient
 
 S2 = np.dtype("S2")
@@ -34,6 +45,13 @@ class ColumnTests(SynchronousTestCase):
     def test_whole(self) -> None:
         self.assertEqual(whole(pairs(b"\0\0", b"\1\0"), 1), b"\1\0")
         self.assertEqual(whole(column("keys", [b"\1\0\0"], OCTETS), 0), b"\1\0\0")
+
+    def test_order(self) -> None:
+        self.assertIsNone(stable_order(pairs()))
+        self.assertIsNone(stable_order(pairs(b"aa", b"aa", b"bb")))
+        order = stable_order(pairs(b"bb", b"aa", b"bb"))
+        assert order is not None
+        self.assertEqual(order.tolist(), [1, 0, 2])
 
     def test_groups(self) -> None:
         keys = pairs(b"aa", b"aa", b"bb", b"cc", b"cc")

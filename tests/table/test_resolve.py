@@ -48,6 +48,13 @@ def one_by_one(slot: Slot, table: Table, rows: Sequence[Row]) -> tuple[Table, li
 
 
 class ResolveTests(SynchronousTestCase):
+    def test_what_is_kept_is_nobody_elses(self) -> None:
+        for rows in ([ONE, TWO], [TWO, ONE]):
+            keys = Records.of(VRP4, rows).keys.copy()
+            kept = resolve_rows(EMPTY, VRP4, np.ones(2, np.bool_), keys, strict=True).change.after
+            keys[:] = b""
+            self.assertEqual(kept, Records.of(VRP4, rows))
+
     @patient
     @given(WORLD.models(), st.sampled_from(WORLD.slots), st.data())
     def test_as_a_dictionary_would(self, model: Model, slot: Slot, data: st.DataObject) -> None:

@@ -19,8 +19,8 @@ class WatchTests(SynchronousTestCase):
         self.path.write_bytes(b"one")
         self.clock, self.calls = Clock(), 0
         self.watch = Watch([self.path], self.called, self.clock, 1.0)
-        self.watch.start()
-        self.addCleanup(self.watch.stop)
+        self.watch.startService()
+        self.addCleanup(self.watch.stopService)
 
     def called(self) -> None:
         self.calls += 1
@@ -51,8 +51,8 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.calls, 2)
 
     def test_stopped(self) -> None:
-        self.watch.stop()
-        self.watch.stop()
+        self.watch.stopService()
+        self.watch.stopService()
         self.path.write_bytes(b"longer")
         self.clock.pump([1.0] * 3)
         self.assertEqual(self.calls, 0)

@@ -16,7 +16,6 @@ from rotoro.derive.violations import Violation, header, minimum, refused_lengths
 from rotoro.wire import PDUS, ROTORO, Pdu, decode, encode
 from rotoro.wire.codec import check_header
 from rotoro.wire.errors import CorruptData, ProtocolError, UnsupportedPdu, UnsupportedVersion
-from rotoro.wire.pdu import max_length
 from rotoro.wire.rotoro import ConfigChanged, ConfigData, Hello, Params, TypeDefinition, Unsubscribe
 from rotoro.wire.rtr import Aspa, CacheReset, ErrorReport, Ipv4Prefix, RouterKey, SerialQuery
 from tests.data import ROOT
@@ -110,14 +109,14 @@ class LengthTests(SynchronousTestCase):
         for version, number in sorted(PDUS):
             for length in refused_lengths(version, number):
                 with self.subTest(version=version, number=number, length=length), self.assertRaises(CorruptData):
-                    check_header(version, number, length, max_length(version))
+                    check_header(version, number, length)
                 with self.assertRaises(CorruptData):
                     decode(header(version, number, length))
 
     def test_shortest(self) -> None:
         for (version, number), pdu in PDUS.items():
             with self.subTest(pdu=pdu.title):
-                check_header(version, number, minimum(pdu), max_length(version))
+                check_header(version, number, minimum(pdu))
 
     def test_truncated(self) -> None:
         """Every type at every length, with a body of its own octets: a PDU or a ProtocolError."""
@@ -189,9 +188,11 @@ class EncodeTests(SynchronousTestCase):
         self.assertEqual(len(encode(longest, 2)), 65_535)
         with self.assertRaisesRegex(ValueError, "65536 octets"):
             encode(ErrorReport(0, bytes(65_536 - 16), ""), 2)
+        with self.assertRaisesRegex(ValueError, "65536 octets"):
+            encode(ErrorReport(0, bytes(65_536 - 16), ""), ROTORO)
         text = bytes((1 << 20) - 56)
         self.assertEqual(len(encode(ConfigData(0, 0, 0, bytes(32), text), ROTORO)), 1 << 20)
-        with self.assertRaisesRegex(ValueError, "more than version 0x80 allows"):
+        with self.assertRaisesRegex(ValueError, "more than the 1048576 that it may have"):
             encode(ConfigData(0, 0, 0, bytes(32), text + b"x"), ROTORO)
 
     def test_values_that_do_not_fit(self) -> None:

@@ -19,7 +19,7 @@ from rotoro.derive.violations import header, refused_lengths
 from rotoro.wire import PDUS, ROTORO, Decoder, Foreign, Pdu, decode, encode
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.errors import CorruptData, ProtocolError, UnsupportedPdu, UnsupportedVersion
-from rotoro.wire.pdu import max_length
+from rotoro.wire.pdu import ROTORO_MAX_LENGTH
 from rotoro.wire.rotoro import SKIPPABLE, Keepalive
 from rotoro.wire.rtr import Aspa, CacheReset, CacheResponse, EndOfData, Ipv4Prefix, Ipv6Prefix, SerialNotify
 from tests.data import shared
@@ -106,7 +106,7 @@ class SkippableTests(SynchronousTestCase):
             self.assertEqual(decoder.skipped, len(SKIPPABLE))
 
     def test_too_long(self) -> None:
-        for length in (0, 7, max_length(ROTORO) + 1, 0xFFFFFFFF):
+        for length in (0, 7, ROTORO_MAX_LENGTH + 1, 0xFFFFFFFF):
             self.assertIsInstance(outcome([header(ROTORO, 128, length)])[1], CorruptData)
 
 

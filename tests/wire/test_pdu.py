@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.derive.shape import every_pdu, parts_of
-from rotoro.wire.fields import Asn, HeaderFlags, HeaderZero8, Text8, Zero16
-from rotoro.wire.pdu import PDUS, ROTORO, VERSIONS, Part, Pdu, max_length, part, pdu
+from rotoro.wire.errors import CorruptData
+from rotoro.wire.fields import Asn, HeaderFlags, HeaderZero8, Name, Zero16
+from rotoro.wire.pdu import PDUS, ROTORO, VERSIONS, Part, Pdu, part, pdu
+from rotoro.wire.rotoro import Catalogue, Keepalive, RouteRow4, TableEntry
 from rotoro.wire.rtr import Aspa, CacheReset, EndOfData, Ipv4Prefix, ResetQuery, SerialNotify, SerialQuery
+from rotoro.wire.shape import every_pdu, parts_of
 
 
 class RegistryTests(SynchronousTestCase):
@@ -37,7 +41,9 @@ class RegistryTests(SynchronousTestCase):
                     self.assertTrue(wire.meaning.endswith("."), f"{owner.title}: {name}")
 
     def test_limits(self) -> None:
-        self.assertEqual([max_length(version) for version in VERSIONS], [65_535, 65_535, 65_535, 1 << 20])
+        """What RTR has is no longer in Rotoro: a cache must be able to pass it on."""
+        for each in every_pdu():
+            self.assertEqual(each.longest, 1 << 20 if each.versions == (ROTORO,) else 65_535, each.title)
         self.assertEqual(VERSIONS, (0, 1, 2, ROTORO))
 
 
@@ -72,7 +78,7 @@ class DeclarationTests(SynchronousTestCase):
 
             asn: Asn
             zero: ClassVar[Zero16]
-            name: Text8
+            name: Name
 
         self.assertEqual(Named.layout.build({"asn": 5, "zero": 0, "name": b"ab"}).hex(), "00000005000002" + b"ab".hex())
         self.assertEqual(repr(Named(5, "ab")).partition(".")[2].rpartition(".")[2], "Named(asn=5, name='ab')")
@@ -92,3 +98,36 @@ class DeclarationTests(SynchronousTestCase):
 
         built = Flagged.layout.build({"version": 2, "flags": 1, "header_zero": 0, "length": 8})
         self.assertEqual(built.hex(" ", 4), "02630100 00000008")
+
+    def test_types(self) -> None:
+        """What the values are, whatever they look like on the wire."""
+        self.assertEqual(Ipv4Prefix.types["prefix"], IPv4Address)
+        self.assertEqual((Aspa.types["providers"], Aspa.types["header_zero"]), (tuple, int))
+
+    def test_fields_under_flags(self) -> None:
+        for flags, columns in [
+            (0, []),
+            (1, ["attributes"]),
+            (6, ["path", "offset"]),
+            (7, ["attributes", "path", "offset"]),
+        ]:
+            self.assertEqual(list(RouteRow4.present(flags)), ["prefix_length", "prefix", *columns])
+
+
+class CheckTests(SynchronousTestCase):
+    def test_allowed_numbers(self) -> None:
+        """Also those of entries; only then comes what else must hold."""
+        Catalogue((TableEntry(1, 1, 3, 0, 0, 0, 1, 1, "one"),)).check()
+        unnamed = TableEntry(1, 1, 3, 0, 0, 0, 1, 1, "")
+        for entry, words in [
+            (replace(unnamed, kind=3), "kind 3"),
+            (replace(unnamed, families=0), "families 0"),
+            (replace(unnamed, health=3), "health 3"),
+        ]:
+            with self.assertRaisesRegex(CorruptData, f"Table Entry with the unknown {words}"):
+                Catalogue((entry,)).check()
+
+    def test_limits(self) -> None:
+        self.assertEqual(list(Keepalive.limits), ["echo"])
+        self.assertEqual(list(Catalogue.limits), ["tables"])
+        self.assertEqual(Aspa.limits, {})

@@ -10,12 +10,13 @@ the end of the message or record that it is in.
 from __future__ import annotations
 
 import cython
-from cython.cimports.libc.string import memcmp, memcpy, memset
+from cython.cimports.libc.string import memcmp, memcpy, memmove, memset
 
 from rotonda.bgp.errors import Malformed
 
 NO_SET = cython.declare(cython.uint, 0xFFFFFFFF)
 UPDATE = cython.declare(cython.int, 2)
+NEXT_HOP = cython.declare(cython.int, 3)
 MP_REACH = cython.declare(cython.int, 14)
 MP_UNREACH = cython.declare(cython.int, 15)
 EXTENDED = cython.declare(cython.int, 0x10)
@@ -529,8 +530,59 @@ def _next_hops(value: cython.p_uchar, length: cython.Py_ssize_t) -> cython.int:
     return 0
 
 
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _size(kind: cython.int, value: cython.p_uchar, length: cython.Py_ssize_t, six: cython.bint) -> cython.Py_ssize_t:
+    """The octets of an attribute in normal form, 0 if it is not a usual one."""
+    hops: cython.int
+    if kind == MP_REACH:
+        hops = _next_hops(value, length)
+        return hops + 8 if six and hops else 0
+    if not _sound(kind, value, length):
+        return 0
+    return length + (4 if length > 255 else 3)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _write(
+    out: cython.p_uchar,
+    flags: cython.uchar,
+    kind: cython.uchar,
+    value: cython.p_uchar,
+    length: cython.Py_ssize_t,
+    size: cython.Py_ssize_t,
+) -> cython.void:
+    """Write an attribute of which `_size` said how long it becomes."""
+    out[0], out[1] = flags & 0xE0, kind
+    if kind == MP_REACH:
+        out[2] = size - 3
+        memcpy(out + 3, b"\0\2\1", 3)
+        memcpy(out + 6, value if value[0] else value + 3, size - 7)
+        out[size - 1] = 0
+    elif length > 255:
+        out[0] |= EXTENDED
+        out[2], out[3] = length >> 8, length & 0xFF
+        memcpy(out + 4, value, length)
+    else:
+        out[2] = length
+        memcpy(out + 3, value, length)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _place(out: cython.p_uchar, written: cython.Py_ssize_t, kind: cython.int) -> cython.Py_ssize_t:
+    """Where an attribute belongs among those written, which ascend; -1 if there is one of its type already."""
+    at: cython.Py_ssize_t = 0
+    while at < written and out[at + 1] < kind:
+        at += 4 + _u16(out + at + 2) if out[at] & EXTENDED else 3 + out[at + 2]
+    return -1 if at < written and out[at + 1] == kind else at
+
+
 def usual_normal(octets: bytes, six: cython.bint) -> bytes | None:
-    """As `sets.usual_normal`; also for attributes of 256 octets and more."""
+    """As `_usual.usual_normal`; also for attributes of 256 octets and more, and for those in another order."""
     p: cython.p_uchar = _octets(octets)
     stop: cython.Py_ssize_t = len(octets)
     buffer: bytearray = bytearray(stop + 8)
@@ -539,43 +591,29 @@ def usual_normal(octets: bytes, six: cython.bint) -> bytes | None:
     written: cython.Py_ssize_t = 0
     value: cython.Py_ssize_t
     length: cython.Py_ssize_t
+    size: cython.Py_ssize_t
+    place: cython.Py_ssize_t
     kind: cython.int
-    hops: cython.int
-    before: cython.int = 0
-    hop: cython.bint = False
+    last: cython.int = 0
     while at < stop:
         value = at + (4 if p[at] & EXTENDED else 3)
         if value > stop or p[at] & 0x0F:
             return None
         kind = p[at + 1]
         length = _u16(p + at + 2) if p[at] & EXTENDED else p[at + 2]
-        if kind <= before or value + length > stop:
+        if value + length > stop:
             return None
-        out[written] = p[at] & 0xE0
-        out[written + 1] = kind
-        if kind == MP_REACH:
-            hops = _next_hops(p + value, length)
-            if not six or hop or not hops:
-                return None
-            out[written + 2] = hops + 5
-            memcpy(out + written + 3, b"\0\2\1", 3)
-            memcpy(out + written + 6, p + value + length - (hops + (1 if p[value] else 2)), hops + 1)
-            out[written + 7 + hops] = 0
-            written += hops + 8
-        elif not _sound(kind, p + value, length):
+        size = _size(kind, p + value, length, six)
+        place = written if kind > last else _place(out, written, kind)
+        if not size or place < 0:
             return None
-        else:
-            if length > 255:
-                out[written] |= EXTENDED
-                memcpy(out + written + 2, p + at + 2, value - at - 2 + length)
-                written += value - at + length
-            else:
-                out[written + 2] = length
-                memcpy(out + written + 3, p + value, length)
-                written += 3 + length
-        hop = hop or kind == 3
-        before = kind
+        memmove(out + place + size, out + place, written - place)
+        _write(out + place, p[at], kind, p + value, length, size)
+        written += size
+        last = max(last, kind)
         at = value + length
+    if last >= MP_REACH and _place(out, written, MP_REACH) < 0 and _place(out, written, NEXT_HOP) < 0:
+        return None  # two next hops
     if written == stop and memcmp(out, p, stop) == 0:
         return octets  # not a copy: it is kept twice otherwise
     return bytes(buffer[:written])

@@ -17,9 +17,8 @@ from rotonda.bgp.sets import Form, set_number
 from rotonda.bgp.update import ADDRESS_OCTETS, RouteBatch, keys_of
 
 PREFIX = HEADER_OCTETS + 4  # where the prefix is in a record: after the sequence number
-_ROUNDS_WORTH = (
-    8  # `quick` looks at the n-th entries of all records together: this many together, on average, or not at all
-)
+_ROUNDS_WORTH = 8
+"""`quick` looks at the n-th entries of all records together: at this many together, on average, or not at all."""
 
 
 class Entries(NamedTuple):

@@ -37,9 +37,8 @@ def written(path: AsPath) -> bytes:
 
 def merged(path: AsPath, new: AsPath) -> AsPath:
     """The path that a speaker of 2-octet numbers passed on, with its end told by AS4_PATH (RFC 6793 §4.2.3)."""
-    new = tuple(
-        segment for segment in new if segment[0] in (AS_SET, AS_SEQUENCE)
-    )  # §3: confederations do not belong there
+    # §3: confederations do not belong into AS4_PATH
+    new = tuple(segment for segment in new if segment[0] in (AS_SET, AS_SEQUENCE))
     missing = hops(path) - hops(new)
     return _joined(_leading(path, missing), new) if missing >= 0 else path
 

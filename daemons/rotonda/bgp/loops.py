@@ -106,8 +106,7 @@ class CompiledRows(RecordRows):
         for family, waiting in self.waiting.items():
             if waiting.rows:
                 batch = waiting.batch()
-                columns = (batch.announce, batch.peers, batch.keys, batch.attributes, batch.times)
-                self._columns[family].extend(tuple(column.tobytes() for column in columns), len(batch))
+                self._columns[family].extend(tuple(column.tobytes() for column in batch.columns), len(batch))
                 self.waiting[family] = Waiting(family)
 
 
@@ -123,11 +122,11 @@ def _batch(family: int, rows: int, buffers: tuple[bytearray, ...]) -> RouteBatch
 
 def attribute_sets(*, compiled: bool = accelerated) -> AttributeSets:
     """A collection of attribute sets that uses the better loop that there is, or the plain one if asked for."""
-    if not compiled:
-        return AttributeSets()
-    from rotonda.bgp import _bulk
-
-    return AttributeSets(_bulk.usual_normal)
+    if compiled:
+        from rotonda.bgp._bulk import usual_normal
+    else:
+        from rotonda.bgp._usual import usual_normal
+    return AttributeSets(usual_normal)
 
 
 def rows(sets: AttributeSets, batch_rows: int = BATCH_ROWS, *, compiled: bool = accelerated) -> RecordRows:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,23 @@ class RouteBatch:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """All columns, in the order of the fields."""
+        return self.announce, self.peers, self.keys, self.attributes, self.times
+
+    def take(self, rows: NDArray[np.intp]) -> RouteBatch:
+        """Only these rows."""
+        return RouteBatch(self.family, *(column[rows] for column in self.columns))
+
+    @staticmethod
+    def joined(batches: Sequence[RouteBatch]) -> RouteBatch:
+        """Batches of one family, one behind the other."""
+        if len(batches) == 1:
+            return batches[0]
+        together = zip(*(batch.columns for batch in batches), strict=True)
+        return RouteBatch(batches[0].family, *map(np.concatenate, together))
+
 
 class Waiting:
     """Rows of one family that wait to be a batch: finished columns, then runs of keys that share all else."""
@@ -73,28 +91,17 @@ class Waiting:
     def batch(self) -> RouteBatch:
         """All rows as columns."""
         self._finish()
-        if len(self._finished) == 1:
-            return self._finished[0]
-        columns = [
-            np.concatenate([getattr(part, name) for part in self._finished])
-            for name in ("announce", "peers", "keys", "attributes", "times")
-        ]
-        return RouteBatch(self.family, *columns)
+        return RouteBatch.joined(self._finished)
 
     def _finish(self) -> None:
         if self._raw:
             counts, announce, peers, attributes, times = np.array(self._runs, np.int64).T
-            columns = [
-                column.astype(kind).repeat(counts)
-                for column, kind in (
-                    (announce, np.bool_),
-                    (peers, np.uint32),
-                    (attributes, np.uint32),
-                    (times, np.uint32),
-                )
-            ]
+            peers, attributes, times = (
+                column.astype(np.uint32).repeat(counts) for column in (peers, attributes, times)
+            )
             keys = keys_of(np.frombuffer(b"".join(self._raw), np.uint8), self.family)
-            self._finished.append(RouteBatch(self.family, columns[0], columns[1], keys, columns[2], columns[3]))
+            announced = announce.astype(np.bool_).repeat(counts)
+            self._finished.append(RouteBatch(self.family, announced, peers, keys, attributes, times))
             self._raw, self._runs = [], []
 
 
@@ -238,9 +245,8 @@ class Rows:
         return nlri(message, start, stop, octets, add_path)
 
 
-Part = tuple[
-    int, tuple[int, int], Form | None, bytes
-]  # family, span of NLRI, and with which attributes (None: withdrawn)
+Part = tuple[int, tuple[int, int], Form | None, bytes]
+"""Family, span of the NLRI, and with which attributes; None where they are withdrawn."""
 
 
 def sections(message: bytes, start: int, stop: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,24 +69,23 @@ def _made_table(size: Size, folder: Path, screen: Screen) -> Path:
         f"SYNTHETIC table: {size.prefixes4:,} IPv4 and {size.prefixes6:,} IPv6 prefixes, as {size.peers} peers see them"
         f" (seed {size.seed})."
     )
-    path = folder / "table.mrt"
-    screen.progress(f"Writing {path} ...")
-    try:
-        write_table(path, prefixes4=size.prefixes4, prefixes6=size.prefixes6, peers=size.peers, seed=size.seed)
-    except ValueError as wrong:
-        raise DemoFailed(f"there is no such Internet: {wrong}") from None
+    path = _written(write_table, folder / "table.mrt", size, screen)
     screen.say(f"{path}: {_mega(path)}")
     return path
 
 
 def _made_vrps(size: Size, folder: Path, screen: Screen) -> Path:
-    path = folder / "vrps.json"
+    path = _written(write_vrps, folder / "vrps.json", size, screen)
+    screen.say(f"{path}: {_mega(path)}, SYNTHETIC VRPs, ASPAs and router keys to go with it")
+    return path
+
+
+def _written(write: Callable[..., None], path: Path, size: Size, screen: Screen) -> Path:
     screen.progress(f"Writing {path} ...")
     try:
-        write_vrps(path, prefixes4=size.prefixes4, prefixes6=size.prefixes6, peers=size.peers, seed=size.seed)
+        write(path, prefixes4=size.prefixes4, prefixes6=size.prefixes6, peers=size.peers, seed=size.seed)
     except ValueError as wrong:
         raise DemoFailed(f"there is no such Internet: {wrong}") from None
-    screen.say(f"{path}: {_mega(path)}, SYNTHETIC VRPs, ASPAs and router keys to go with it")
     return path
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 
 from rotonda.http.answers import Answer, json_answer
 from rotonda.http.errors import Refused
 from rotonda.http.routing import Asked, Route
-from rotonda.http.views import Clock, Link, Place, View
+from rotonda.views.shown import Link, Place, View
 from rotoro.table import History, RouteSlot
+
+Clock = Callable[[], float]
+"""Seconds since 1970."""
 
 
 class Table(msgspec.Struct, omit_defaults=True, kw_only=True):

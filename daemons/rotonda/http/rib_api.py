@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 from twisted.web.server import Site
 
 from rotonda.http import parameters as read
 from rotonda.http.answers import Answer, json_answer, streamed_object
-from rotonda.http.common import health_routes, status_of, table_of
+from rotonda.http.common import Clock, health_routes, status_of, table_of
 from rotonda.http.errors import Refused, excerpt, suggestion
 from rotonda.http.routing import Asked, Route
 from rotonda.http.site import api_site
-from rotonda.http.views import Clock, Place, Rib, RibView, Validation
+from rotonda.rib.derived import Derived
 from rotonda.rib.display import FIELDS
-from rotonda.rib.distinct import PrefixCounts
+from rotonda.rib.distinct import distinct_prefixes
 from rotonda.rib.page import Page
 from rotonda.rib.places import BadCursor
 from rotonda.rib.prefixes import Prefix, address_text
 from rotonda.rib.query import DEFAULT_LIMIT, MOST_ROUTES, Match, Query, answer
 from rotonda.rib.rows import STATUS, shown
-from rotoro.table import NO_PARENT, Ingress
+from rotonda.rib.validated import validated_set
+from rotonda.rpki.validation import ValidatedSet
+from rotonda.views.shown import Place, Rib, RibView
+from rotoro.table import NO_PARENT, Ingress, Snapshot
+
+T = TypeVar("T")
 
 PARAMETERS = (
     "prefix", "ip", "match", "itself", "family", "origin", "community", "ingress", "peer_as", "peer", "status",
@@ -69,8 +75,8 @@ class _RibApi:
     def __init__(self, view: RibView, clock: Clock) -> None:
         self._view = view
         self._clock = clock
-        self._validations: dict[str, Validation] = {}
-        self._prefixes: dict[str, PrefixCounts] = {}
+        self._validated: dict[str, Derived[ValidatedSet]] = {}
+        self._prefixes: dict[str, Derived[dict[str, int]]] = {}
 
     def status(self, asked: Asked) -> Answer:
         ribs = self._view.ribs()
@@ -112,7 +118,7 @@ class _RibApi:
             page = results.page(limit, asked.parameters.get("cursor"))
         except BadCursor as wrong:
             raise Refused(400, f"cursor: {wrong}", "ask again without it") from None
-        validated = self._validation(rib).current()
+        validated = _derived(self._validated, rib, "rpki", validated_set)
         rows = shown(page, rib.index, registry.get, validated, fields)
         rpki = rib.tables["rpki"].position if validated is not None else None
         head = {
@@ -137,17 +143,9 @@ class _RibApi:
             raise Refused(404, f"there is no RIB {excerpt(name)}", suggestion(name, ribs))
         return next(iter(ribs.values())) if name is None else ribs[name]
 
-    def _validation(self, rib: Rib) -> Validation:
-        history = rib.tables["rpki"]
-        if rib.name not in self._validations or self._validations[rib.name].history is not history:
-            self._validations[rib.name] = Validation(history)
-        return self._validations[rib.name]
-
     def _prefixes_of(self, rib: Rib) -> dict[str, int]:
-        history = rib.tables["rib"]
-        if rib.name not in self._prefixes or self._prefixes[rib.name].history is not history:
-            self._prefixes[rib.name] = PrefixCounts(history)
-        return self._prefixes[rib.name].current()
+        counts = _derived(self._prefixes, rib, "rib", distinct_prefixes)
+        return counts or {}
 
     def _shown(self, ingress: Ingress) -> ShownIngress:
         return ShownIngress(
@@ -163,6 +161,14 @@ class _RibApi:
             view=ingress.view.name.lower().replace("_", "-"),
             parent=None if ingress.parent == NO_PARENT else ingress.parent,
         )
+
+
+def _derived(kept: dict[str, Derived[T]], rib: Rib, table: str, make: Callable[[Snapshot], T]) -> T | None:
+    """What is made of one of a RIB's tables, for as long as the RIB has that table."""
+    history = rib.tables[table]
+    if rib.name not in kept or kept[rib.name].history is not history:
+        kept[rib.name] = Derived(history, make)
+    return kept[rib.name].current()
 
 
 def read_query(asked: Asked) -> Query:

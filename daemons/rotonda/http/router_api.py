@@ -5,12 +5,12 @@ from __future__ import annotations
 from twisted.web.server import Site
 
 from rotonda.http.answers import Answer, json_answer
-from rotonda.http.common import health_routes, status_of, table_of
+from rotonda.http.common import Clock, health_routes, status_of, table_of
 from rotonda.http.exports import export_routes
 from rotonda.http.routing import Asked, Route
 from rotonda.http.site import api_site
 from rotonda.http.validity import validity_routes
-from rotonda.http.views import Clock, RouterView
+from rotonda.views.shown import RouterView
 
 
 def router_site(view: RouterView, clock: Clock) -> Site:

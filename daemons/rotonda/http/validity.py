@@ -12,10 +12,12 @@ from rotonda.http import parameters as read
 from rotonda.http.answers import Answer, json_answer
 from rotonda.http.errors import Refused, excerpt
 from rotonda.http.routing import Asked, Route
-from rotonda.http.views import Place, Validation
+from rotonda.rib.derived import Derived
 from rotonda.rib.prefixes import Prefix
+from rotonda.rib.validated import validated_set
 from rotonda.rpki.records import VRP4, VRP6, Vrp, vrp_keys
 from rotonda.rpki.validation import State, ValidatedSet, Verdict
+from rotonda.views.shown import Place
 from rotoro.table import History
 
 _NAMES = [str(state) for state in sorted(State)]
@@ -41,16 +43,16 @@ _TABLE = msgspec.json.Decoder(_Table)
 
 def validity_routes(history: History) -> list[Route]:
     """The paths that judge routes by the VRPs of this table."""
-    validation = Validation(history)
+    validated = Derived(history, validated_set)
 
     def one(asked: Asked) -> Answer:
         asn, prefix = _route(asked)
-        verdict = _current(validation).validate(prefix.family, int.from_bytes(prefix.address), prefix.length, asn)
+        verdict = _current(validated).validate(prefix.family, int.from_bytes(prefix.address), prefix.length, asn)
         return json_answer({"validated_route": _judged(asn, prefix, verdict)}, str(history.position))
 
     def many(asked: Asked) -> Answer:
         asns, prefixes = _table(asked)
-        states = judge(_current(validation), asns, prefixes)
+        states = judge(_current(validated), asns, prefixes)
         counts = np.bincount(states, minlength=len(_NAMES)).tolist()
         return json_answer(
             {
@@ -94,11 +96,11 @@ def _first_wrong(asns: Sequence[int | str], prefixes: Sequence[str]) -> Refused:
     return Refused(400, "there is a prefix of IPv4 inside IPv6", "write it as IPv4")
 
 
-def _current(validation: Validation) -> ValidatedSet:
-    validated = validation.current()
-    if validated is None:
+def _current(validated: Derived[ValidatedSet]) -> ValidatedSet:
+    current = validated.current()
+    if current is None:
         raise Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
-    return validated
+    return current
 
 
 def _route(asked: Asked) -> tuple[int, Prefix]:

@@ -83,13 +83,13 @@ class TableBuilder:
     def _groups(self) -> Iterator[tuple[RouteSlot, RouteBatch]]:
         """The waiting rows by slot, ascending, of each key the last one."""
         for family, batches in self._batches.items():
-            rows = self._numbered(_joined(family, batches))
+            rows = self._numbered(RouteBatch.joined(batches))
             for peer, own in _by_peer(rows.peers):
                 keys = rows.keys if own is None else rows.keys[own]
                 last = _last_of_each(keys, family)
                 if last is not None:
                     own = last if own is None else own[last]
-                yield self._slot(peer, family), rows if own is None else _taken(rows, own)
+                yield self._slot(peer, family), rows if own is None else rows.take(own)
 
     def _change(self, base: Records, rows: RouteBatch) -> Change:
         places, there = base.find(rows.keys)
@@ -128,18 +128,6 @@ def _announced(rows: RouteBatch, which: Mask) -> Records:
 def _gone(records: Records, keys: Keys) -> Change:
     places, there = records.find(keys)
     return Change(records.take(places[there]), records.take(slice(0, 0)))
-
-
-def _joined(family: int, batches: list[RouteBatch]) -> RouteBatch:
-    names = ("announce", "peers", "keys", "attributes", "times")
-    columns = ([getattr(batch, name) for batch in batches] for name in names)
-    return RouteBatch(family, *map(np.concatenate, columns))
-
-
-def _taken(rows: RouteBatch, own: Rows) -> RouteBatch:
-    return RouteBatch(
-        rows.family, rows.announce[own], rows.peers[own], rows.keys[own], rows.attributes[own], rows.times[own]
-    )
 
 
 def _by_peer(peers: NDArray[np.uint32]) -> Iterator[tuple[int, Rows | None]]:

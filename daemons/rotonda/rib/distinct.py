@@ -1,30 +1,11 @@
-"""How many prefixes there are, however many ingresses tell of each.
-
-That takes a look at every route, so it is done when somebody asks, and once for each state of a table.
-"""
+"""How many prefixes there are, however many ingresses tell of each; that takes a look at every route."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from rotonda.rib.rows import prefix_keys
-from rotoro.table import History, Position, RouteSlot, Snapshot
-
-
-class PrefixCounts:
-    """The distinct prefixes of a table by family, counted anew when it has moved on."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self._counted: tuple[Position, dict[str, int]] | None = None
-
-    def current(self) -> dict[str, int]:
-        """The counts of now; none before there is data."""
-        if not self.history.ready:
-            return {}
-        if self._counted is None or self._counted[0] != self.history.position:
-            self._counted = self.history.position, distinct_prefixes(self.history.snapshot)
-        return self._counted[1]
+from rotoro.table import RouteSlot, Snapshot
 
 
 def distinct_prefixes(snapshot: Snapshot) -> dict[str, int]:

@@ -32,12 +32,13 @@ class IngressRegistry:
         self._links: list[str] = []
         self._numbers: dict[tuple[str, bytes], list[int]] = defaultdict(list)
         self._here: dict[str, dict[int, int]] = {}  # link -> number there -> number here
+        self._away: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._known)
 
     def __iter__(self) -> Iterator[Ingress]:
-        return iter(self._known)
+        return map(self._present, range(len(self._known)))
 
     def adopt(self, link: str, described: Ingress) -> Ingress:
         """The ingress that a link describes, under its local number; a known one gets the state and parent told now.
@@ -59,30 +60,21 @@ class IngressRegistry:
 
     def get(self, number: int) -> Ingress | None:
         """The ingress with this local number."""
-        return self._known[number] if 0 <= number < len(self._known) else None
+        return self._present(number) if 0 <= number < len(self._known) else None
 
     def link(self, number: int) -> str:
         """The link that described the ingress with this local number. Raises IndexError for an unknown one."""
         return self._links[number]
 
-    def local(self, link: str, number: int) -> Ingress | None:
-        """The ingress that the link knows by this number in its present session."""
-        here = self._here.get(link, {}).get(number)
-        return None if here is None else self._known[here]
+    def set_away(self, link: str, away: bool) -> None:
+        """Whether a link is not connected: then all its ingresses are down, whatever was said of them last."""
+        if away != (link in self._away):
+            (self._away.add if away else self._away.remove)(link)
+            self.revision += 1
 
-    def of_link(self, link: str) -> list[Ingress]:
-        """All ingresses that this link ever described."""
-        return [ingress for ingress, owner in zip(self._known, self._links, strict=True) if owner == link]
-
-    def set_state(self, number: int, state: IngressState) -> Ingress:
-        """The ingress, now in this state. Raises IndexError for an unknown number."""
-        return self._put(replace(self._known[number], state=state))
-
-    def disconnected(self, link: str) -> list[Ingress]:
-        """The session of a link is over: its numbers mean nothing more. Returns what is down now and was up."""
-        self._here.pop(link, None)
-        up = [ingress for ingress in self.of_link(link) if ingress.state != IngressState.DOWN]
-        return [self.set_state(ingress.number, IngressState.DOWN) for ingress in up]
+    def _present(self, number: int) -> Ingress:
+        known = self._known[number]
+        return replace(known, state=IngressState.DOWN) if self._links[number] in self._away else known
 
     def _number(self, link: str, described: Ingress) -> int:
         alike = self._numbers[link, described.identity]

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotonda.rpki.records import joined_providers
 from rotoro.table import EMPTY, OCTETS, Change, Diff, History, PayloadSlot, Records, Slot, Snapshot
-
-_AS_NUMBER = 4
 
 
 class Disputed(ValueError):
@@ -28,10 +27,12 @@ class Union:
     def __init__(self, history: History) -> None:
         self.history = history
         self._held: dict[str, Snapshot] = {}
+        self._refused: set[str] = set()
+        """Links whose last update was disputed: their diffs do not start from what is held of them here."""
 
     @property
     def links(self) -> Mapping[str, Snapshot]:
-        """What each link holds."""
+        """What each link holds; a link that holds nothing is not listed."""
         return self._held
 
     def update(self, link: str, snapshot: Snapshot, diff: Diff | None = None) -> Diff | None:
@@ -40,25 +41,25 @@ class Union:
         Returns None if nothing changed. Raises Disputed, and changes nothing, for routes that another link holds.
         """
         before = self._held.get(link, EMPTY)
-        if diff is None:
+        if diff is None or link in self._refused:
             diff = before.diff(snapshot)
         self._refuse_disputed(link, diff)
+        self._refused.discard(link)
         merged, after = self._merged(link, snapshot, diff)
-        self._held[link] = snapshot
+        self._held.pop(link, None)
+        if snapshot:
+            self._held[link] = snapshot
         return self.history.commit(after, merged)
 
     def forget(self, link: str) -> Diff | None:
         """A link is gone, and what only it had with it."""
-        if link not in self._held:
-            return None
-        changed = self.update(link, EMPTY)
-        del self._held[link]
-        return changed
+        return self.update(link, EMPTY) if link in self._held else None
 
     def _refuse_disputed(self, link: str, diff: Diff) -> None:
         for other, held in self._held.items():
             for slot in diff:
                 if other != link and slot in held and not isinstance(slot, PayloadSlot):
+                    self._refused.add(link)
                     raise Disputed(f"{slot.name} comes from {link}, but {other} has it already")
 
     def _merged(self, link: str, snapshot: Snapshot, diff: Diff) -> tuple[Diff, Snapshot]:
@@ -90,15 +91,10 @@ def _held_by_any(slot: Slot, holders: list[Records], keys: NDArray[Any]) -> Reco
     found = [own.take(rows[there]) for own in holders for rows, there in [own.find(keys)]]
     if slot.value_dtype is None:
         return Records.of(slot, np.concatenate([keys[:0], *(part.keys for part in found)]))
-    values: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for part in found:
         for row, value in enumerate(part.columns[1].tolist() if part.columns[1] is not None else ()):
-            key = part.key(row)
-            values[key] = _joined(values[key], value) if key in values else value
-    return Records.of(slot, list(values), np.fromiter(values.values(), OCTETS, len(values)))
-
-
-def _joined(some: bytes, others: bytes) -> bytes:
-    """The providers that either ASPA names, ascending: whoever one cache lets pass is let pass."""
-    both = some + others
-    return b"".join(sorted({both[at : at + _AS_NUMBER] for at in range(0, len(both), _AS_NUMBER)}))
+            values.setdefault(part.key(row), []).append(value)
+    # Providers that either ASPA names: whoever one cache lets pass is let pass.
+    joined = {key: providers for key, lists in values.items() if (providers := joined_providers(lists))}
+    return Records.of(slot, list(joined), np.fromiter(joined.values(), OCTETS, len(joined)))

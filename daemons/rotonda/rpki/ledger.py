@@ -170,9 +170,7 @@ class Ledger:
             vrps4=vrps4,
             vrps6=vrps6,
             router_keys=tuple(sorted(self._router_keys)),
-            aspas={
-                customer: np.array(sorted(self._aspas[customer]), ">u4").tobytes() for customer in sorted(self._aspas)
-            },
+            aspas={customer: _big_endian(self._aspas[customer]) for customer in sorted(self._aspas)},
             expired=self._expired,
             duplicates=repeated4 + repeated6 + self._repeated_keys,
             problems=tuple(self._problems),

@@ -241,3 +241,16 @@ def parse_aspa(customer: int | str, providers: Iterable[int | str]) -> tuple[int
     if number in numbers:
         raise ValueError(f"AS{number} as its own provider")
     return number, numbers
+
+
+def joined_providers(lists: Sequence[bytes]) -> bytes:
+    """The providers of one customer that any of these lists names: ascending, each once, in four octets each.
+
+    AS0 says "no providers", so any other one outdoes it (8210bis). Nothing at all if there are more than fit into an
+    ASPA PDU: the customer is then better off without an ASPA than with some of its providers left out.
+    """
+    if len(lists) == 1:
+        return lists[0]
+    numbers = {octets[at : at + 4] for octets in lists for at in range(0, len(octets), 4)}
+    numbers = numbers - {bytes(4)} or numbers
+    return b"".join(sorted(numbers)) if len(numbers) <= MAX_PROVIDERS else b""

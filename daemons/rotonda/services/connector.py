@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from getopt import GetoptError, getopt
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.task import LoopingCall
+from twisted.internet.defer import gatherResults, maybeDeferred
 from twisted.python import usage
 
-from rotonda.services.common import parsed, readable
-from rotonda.units.export_connector import Accepted, ExportTable
-from rotonda.units.mrt_connector import Loaded, MrtTable
+from rotonda.services.common import named, parsed, readable
+from rotonda.units.export_connector import ExportTable
+from rotonda.units.file_table import FileTable, Outcome
+from rotonda.units.mrt_connector import MrtTable
 from rotonda.units.serving import SWEEP_SECONDS, Serving, new_history
+from rotonda.units.timer import Timer
 from rotonda.units.watch import Watch
+from rotoro.session.tables import ServedTable
 from rotoro.table import AttributeStore
 
 WATCH_SECONDS = 1.0
@@ -42,14 +50,20 @@ class Options(usage.Options):
         """RPKI data as routinator or rpki-client export it (JSON or CSV); several are joined."""
         self["vrps"].append(readable("vrps", path))
 
-    def parseArgs(self, *paths: str) -> None:
-        """Files without an option are further MRT archives, so that a shell may expand a pattern."""
-        for path in paths:
-            self.opt_mrt(path)
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Files without an option are further MRT archives, so that a shell may expand a pattern anywhere."""
+        words, rest = [], list(options or ())
+        with suppress(GetoptError):  # which is told by the method that this one extends
+            while rest:
+                _, left = getopt(rest, self.shortOpt, self.longOpt)
+                words += rest[: len(rest) - len(left)]
+                words += ["--mrt", left.pop(0)] if left else []
+                rest = left
+        super().parseOptions([*words, *rest])
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
-        self["listen"] = parsed("listen", self["listen"])
+        self["listen"], self["name"] = parsed("listen", self["listen"]), named(self["name"])
         if not self["mrt"] and not self["vrps"]:
             raise usage.UsageError("nothing to serve: give --mrt FILE or --vrps FILE")
 
@@ -59,56 +73,49 @@ class Connector(MultiService):
 
     def __init__(self, reactor: Any, options: Options) -> None:
         super().__init__()
-        store, routes, rpki = AttributeStore(), new_history(), new_history()
-        wants_routes = bool(options["mrt"])
-        self.serving = Serving(reactor, options["name"], options["listen"], routes if wants_routes else None, rpki)
-        self.serving.attach(self)
-        clock = reactor.seconds
-        self.mrt = MrtTable(options["mrt"], store, routes, clock, self.serving.changed, self._routes_done)
-        keep = bool(options["keep-expired"])
-        self.exports = ExportTable(options["vrps"], rpki, clock, keep, self.serving.changed, self._rpki_done)
-        self._watches = []
-        self._loops: list[tuple[LoopingCall, float]] = []
-        if options["mrt"]:
-            self._watches.append(Watch(options["mrt"], self.mrt.load, reactor, WATCH_SECONDS))
-            self._loops.append((LoopingCall(lambda: self.mrt.loading or store.sweep()), SWEEP_SECONDS))
-        if options["vrps"]:
-            self._watches.append(Watch(options["vrps"], self.exports.load, reactor, WATCH_SECONDS))
+        self.files: list[FileTable[Any]] = []
+        """The tables that are made of files."""
+        self._reactor = reactor
+        mrt, vrps, keep = options["mrt"], options["vrps"], bool(options["keep-expired"])
+        store, routes, rpki = AttributeStore(), new_history() if mrt else None, new_history()
+        self.serving = serving = Serving(reactor, options["name"], options["listen"], routes, rpki)
+        serving.attach(self)
+        if routes is not None and serving.routes is not None:
+            done = partial(self._done, serving.routes)
+            archives = MrtTable(mrt, store, routes, reactor.seconds, serving.changed, done)
+            self._keep(archives, mrt)
+            self._every(SWEEP_SECONDS, lambda: archives.loading or store.sweep())
+        if vrps:
+            done = partial(self._done, serving.rpki)
+            exports = ExportTable(vrps, rpki, reactor.seconds, keep, serving.changed, done)
+            self._keep(exports, vrps)
             if not keep:
-                self._loops.append((LoopingCall(self.exports.load), EXPIRY_SECONDS))
-        for loop, _ in self._loops:
-            loop.clock = reactor
+                self._every(EXPIRY_SECONDS, exports.load)
+        else:
+            serving.report(serving.rpki, complete=True)
 
     def startService(self) -> None:
         """Listen first, then load: whoever connects early waits for the data."""
         super().startService()
-        for watch in self._watches:
-            watch.start()
-        for loop, seconds in self._loops:
-            loop.start(seconds, now=False)
-        if self.serving.routes is not None:
-            self.mrt.load()
-        if self.exports.wanted:
-            self.exports.load()
-        else:
-            self.serving.report(self.serving.rpki, complete=True)
+        for table in self.files:
+            table.load()
 
     def stopService(self) -> Any:
         """Say goodbye and stop."""
-        for watch in self._watches:
-            watch.stop()
-        for loop, _ in self._loops:
-            if loop.running:
-                loop.stop()
         self.serving.factory.goodbye("the connector stops")
-        return super().stopService()
+        stopping = [table.stop() for table in self.files]
+        return gatherResults([maybeDeferred(super().stopService), *stopping])
 
-    def _routes_done(self, loaded: Loaded) -> None:
-        if self.serving.routes is not None:
-            self.serving.report(self.serving.routes, complete=True, problems="; ".join(loaded.problems))
+    def _keep(self, table: FileTable[Any], paths: Sequence[Path]) -> None:
+        """Read this table when the daemon starts, and whenever one of its files changes."""
+        self.files.append(table)
+        Watch(paths, table.load, self._reactor, WATCH_SECONDS).setServiceParent(self)
 
-    def _rpki_done(self, accepted: Accepted) -> None:
-        self.serving.report(self.serving.rpki, complete=True, problems="; ".join(accepted.problems))
+    def _every(self, seconds: float, call: Callable[[], object]) -> None:
+        Timer(call, self._reactor, seconds).setServiceParent(self)
+
+    def _done(self, table: ServedTable, outcome: Outcome) -> None:
+        self.serving.report(table, complete=True, problems="; ".join(outcome.problems))
 
 
 def makeService(options: Options) -> IService:

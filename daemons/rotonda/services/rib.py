@@ -8,8 +8,9 @@ from twisted.application.service import IService, MultiService
 from twisted.python import usage
 
 from rotonda.http import rib_site
-from rotonda.services.common import mode_of, parsed, serve_http
+from rotonda.services.common import add_server, mode_of, named, parsed
 from rotonda.units.physical_rib import RibUnit
+from rotoro.net.services import listening
 
 
 class Options(usage.Options):
@@ -29,12 +30,12 @@ class Options(usage.Options):
 
     def opt_west(self, where: str) -> None:
         """A connector, another RIB or an RTR cache to follow (HOST:PORT); may be given several times."""
-        self["west"].append(parsed("west", where))
+        add_server(self, "west", where)
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
         self["http"], self["listen"] = parsed("http", self["http"]), parsed("listen", self["listen"])
-        self["mode"] = mode_of(self["mode"])
+        self["mode"], self["name"] = mode_of(self["mode"]), named(self["name"])
         if not self["west"]:
             raise usage.UsageError("nothing to follow: give --west HOST:PORT")
 
@@ -45,20 +46,13 @@ class Rib(MultiService):
     def __init__(self, reactor: Any, options: Options) -> None:
         super().__init__()
         self.unit = RibUnit(reactor, options["name"], options["west"], options["mode"], options["listen"])
-        self.unit.serving.attach(self)
-        serve_http(reactor, options["http"], rib_site(self.unit, reactor.seconds), self)
-        for west in self.unit.wests:
-            west.service.setServiceParent(self)
-
-    def startService(self) -> None:
-        """Listen, follow, tidy up."""
-        super().startService()
-        self.unit.start()
+        self.unit.attach(self)
+        site = rib_site(self.unit, reactor.seconds)
+        listening(reactor, options["http"], site, "http").setServiceParent(self)
 
     def stopService(self) -> Any:
         """Say goodbye and stop."""
         self.unit.serving.factory.goodbye("the RIB stops")
-        self.unit.stop()
         return super().stopService()
 
 

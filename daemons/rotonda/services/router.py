@@ -8,8 +8,9 @@ from twisted.application.service import IService, MultiService
 from twisted.python import usage
 
 from rotonda.http import router_site
-from rotonda.services.common import mode_of, parsed, serve_http
+from rotonda.services.common import add_server, mode_of, parsed
 from rotonda.units.router import RouterUnit
+from rotoro.net.services import listening
 
 
 class Options(usage.Options):
@@ -27,7 +28,7 @@ class Options(usage.Options):
 
     def opt_cache(self, where: str) -> None:
         """An RTR cache or a Rotoro server to follow (HOST:PORT); may be given several times."""
-        self["cache"].append(parsed("cache", where))
+        add_server(self, "cache", where)
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
@@ -43,9 +44,9 @@ class Router(MultiService):
     def __init__(self, reactor: Any, options: Options) -> None:
         super().__init__()
         self.unit = RouterUnit(reactor, options["cache"], options["mode"])
-        serve_http(reactor, options["http"], router_site(self.unit, reactor.seconds), self)
-        for cache in self.unit.caches:
-            cache.service.setServiceParent(self)
+        self.unit.attach(self)
+        site = router_site(self.unit, reactor.seconds)
+        listening(reactor, options["http"], site, "http").setServiceParent(self)
 
 
 def makeService(options: Options) -> IService:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from rotonda.http.views import Link, Place
+from rotonda.views.shown import Link, Place
 from rotoro.net.endpoints import HostPort
 from rotoro.net.services import Connecting
 from rotoro.session.base import Session
@@ -15,9 +15,10 @@ from rotoro.session.bracket import Adopt
 from rotoro.session.effects import Effect, Flush, Note, TableStatus, Update
 from rotoro.session.follower import FollowingPeer, Select
 from rotoro.session.negotiation import ClientSession, Mode
-from rotoro.session.peer import Parameters
+from rotoro.session.parameters import Parameters
 from rotoro.session.router import RouterSession
 from rotoro.table import EMPTY, AttributeStore, Position
+from rotoro.wire.rotoro import Health
 
 RTR_TABLE = "rtr"
 """What the one table of a plain cache is called here."""
@@ -49,7 +50,7 @@ class WestLink:
         self.name = str(where)
         self.statuses: dict[str, TableStatus] = {}
         """What the server told of its tables, by their names."""
-        self.last_error: str | None = None
+        self._last_error: str | None = None
         self.follower = FollowingPeer(select, store, adopt, Parameters(name="rotonda"))
         self.router = RouterSession(RTR_TABLE)
         self.session = ClientSession(mode, self.follower, self.router)
@@ -71,16 +72,26 @@ class WestLink:
         """Whether a change is under way, whose attribute sets no table names yet."""
         return self.follower.receiving
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self.service.protocol is not None and bool(self.service.protocol.connected)
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong last here, or what the server says is wrong with its tables."""
+        told = (status for status in self.statuses.values() if status.health != Health.HEALTHY)
+        return self._last_error or "; ".join(f"{status.table}: {status.text}" for status in told) or None
+
     def shown(self) -> Link:
         """How the link fares, for people."""
-        connected = self.service.protocol is not None and bool(self.service.protocol.connected)
         current = self.session.current
         link = Link(
             name=self.name,
             peer=self.service.protocol.peer if self.service.protocol is not None else self.name,
-            state=current.state.value if connected else "disconnected",
+            state=current.state.value if self.connected else "disconnected",
             mode=self.session.speaks,
-            last_error=self.last_error,
+            last_error=self.problem,
         )
         if current is self.router:
             self._show_router(link)
@@ -101,15 +112,15 @@ class WestLink:
     def _tell(self, session: Session, effect: Effect) -> None:
         match effect:
             case Update(table):
-                self.last_error = None
+                self._last_error = None
                 self._take(f"{self.name} {table}", effect)
             case Flush(reason):
-                self.last_error = reason
+                self._last_error = reason
                 self.log.warn("{name}: data given up: {reason}", name=self.name, reason=reason)
-                gone = Update(RTR_TABLE, NOWHERE, EMPTY, None)
-                self._take(f"{self.name} {RTR_TABLE}", gone)
+                self._take(f"{self.name} {RTR_TABLE}", Update(RTR_TABLE, NOWHERE, EMPTY, None))
             case TableStatus(table):
-                self.statuses[table] = effect
+                told = {**self.statuses, table: effect}
+                self.statuses = {name: status for name, status in told.items() if name in self.follower.tables}
             case Note(text, True):
-                self.last_error = text
+                self._last_error = text
         self._told()

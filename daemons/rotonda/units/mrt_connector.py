@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twisted.internet.defer import ensureDeferred
 from twisted.internet.threads import deferToThread
-from twisted.logger import Logger
 
-from rotonda.bgp.mrt import Damage, Given, MrtReader, PeerEvent
+from rotonda.bgp.mrt import Damage, Given, MrtReader
 from rotonda.bgp.peers import Peer
 from rotonda.bgp.update import RouteBatch
 from rotonda.rib.builder import TableBuilder
+from rotonda.units.file_table import FileTable, Outcome
 from rotonda.units.files import CompressedFile, DamagedFile
 from rotonda.units.progress import Progress
 from rotoro.table import (
@@ -39,7 +38,7 @@ STEP_ROWS = 65_536
 """Rows that are read before the reactor has its turn."""
 
 COMMIT_ROWS = 131_072
-"""Rows between two commits of a growing table; or a quarter of the table, if that is more."""
+"""Rows that are put into the table at a time; or a quarter of the table, if that is more."""
 
 ESTABLISHED = 6
 DAMAGES_TOLD = 20
@@ -47,21 +46,17 @@ DAMAGES_TOLD = 20
 
 
 @dataclass(slots=True)
-class Loaded:
-    """What became of the last reading."""
+class Loaded(Outcome):
+    """What became of the records of all archives in one reading."""
 
     archives: int = 0
     rows: int = 0
     damaged: int = 0
     skipped: int = 0
-    seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
 
 
-class MrtTable:
-    """The table of some archives; `done` is called after each reading, `changed` after each commit."""
-
-    log = Logger()
+class MrtTable(FileTable[Loaded]):
+    """The table of some archives. What is read again replaces it as a whole, or not at all."""
 
     def __init__(
         self,
@@ -72,104 +67,70 @@ class MrtTable:
         changed: Callable[[], None],
         done: Callable[[Loaded], None],
     ) -> None:
-        self.loading = False
-        self.loaded = Loaded()
-        self._paths = paths
+        super().__init__(paths, history, clock, changed, done)
         self._store = store
-        self._history = history
-        self._clock = clock
-        self._changed = changed
-        self._done = done
-        self._again = False
         self._building = EMPTY
         self._ingresses: dict[tuple[bytes, int, bool], Ingress] = {}
 
-    def load(self) -> None:
-        """Read the archives, now or when the reading under way is over."""
-        if self.loading:
-            self._again = True
-            return
-        self.loading, self._again = True, False
-        ensureDeferred(self._load()).addErrback(self._failed).addBoth(self._over)
+    def _outcome(self) -> Loaded:
+        return Loaded()
 
-    def _failed(self, failure: object) -> None:
-        self.log.error("reading archives failed: {failure}", failure=failure)
-        self.loaded.problems.append("reading failed; see the log")
-
-    def _over(self, _: object) -> None:
-        self.loading = False
-        self._done(self.loaded)
-        if self._again:
-            self.load()
-
-    async def _load(self) -> None:
-        self.loaded, self._building = Loaded(), EMPTY
-        first = not self._history.ready
-        started = self._clock()
+    async def _read(self, outcome: Loaded) -> None:
+        first, started, self._building = not self._history.ready, self._clock(), EMPTY
         for path in self._paths:
             try:
-                await self._archive(path, grow=first)
+                await self._archive(path, outcome, grow=first)
             except (OSError, DamagedFile) as wrong:
-                self.loaded.problems.append(str(wrong))
+                outcome.problems.append(str(wrong))
                 self.log.error("{problem}", problem=str(wrong))
-        self.loaded.seconds = self._clock() - started
-        if self.loaded.problems and not first:
+        outcome.seconds = self._clock() - started
+        built, self._building = self._building, EMPTY  # nobody else may keep it alive
+        if outcome.problems and not first:
             self.log.error("the table stays as it was, since not all archives could be read")
-            return
-        if self._history.commit(self._building) is not None:
-            self._changed()
+        else:
+            await self._commit(built)
 
-    async def _archive(self, path: Path, grow: bool) -> None:
-        file = CompressedFile(path)
-        reader = MrtReader(str(path))
+    async def _archive(self, path: Path, loaded: Loaded, grow: bool) -> None:
+        file, reader = CompressedFile(path), MrtReader(str(path))
         builder = TableBuilder(self._store, reader.sets, self._slots(reader), lambda: self._building)
         progress = Progress(path.name, self._clock, lambda line: self.log.info("{line}", line=line))
-        pieces = iter(file)
-        more, broken = True, None
-        told = 0
-        while more:
+        pieces, damaged, step = iter(file), 0, _Step()
+        while step.more:
             step = await deferToThread(_step, pieces, reader)
-            more, broken = step.more, step.broken
+            if self.stopped:
+                return
             for given in step.given:
-                told += self._take(given, builder, reader, told)
+                damaged += self._take(given, builder, reader, damaged)
             progress.add(step.rows, file.position / file.size if file.size else 1.0)
-            if grow and builder.waiting >= max(COMMIT_ROWS, self._building.count // 4):
-                self._grow(builder.take())
-        last = builder.take()
-        if grow:
-            self._grow(last)
-        else:
-            self._building = last.apply(self._building)
-        self._account(path, reader, progress, told)
-        if broken is not None:
-            raise broken
-        if not progress.count and (told or not file.size):
+            if not step.more or builder.waiting >= max(COMMIT_ROWS, self._building.count // 4):
+                self._grow(builder.take(), commit=grow)
+        self._account(path, reader, progress, damaged, loaded)
+        if step.broken is not None:
+            raise step.broken
+        if not progress.count and (damaged or not file.size):
             raise DamagedFile(path, 0, "no route can be read from it" if file.size else "the file is empty")
 
     def _take(self, given: Given, builder: TableBuilder, reader: MrtReader, told: int) -> int:
         """Put one thing that a reader gave where it belongs; returns how many damages that were."""
+        if isinstance(given, Damage):
+            if told < DAMAGES_TOLD:
+                self.log.warn("{damage}", damage=damage_text(reader.name, given))
+            return 1
         if isinstance(given, RouteBatch):
             builder.add(given)
-            return 0
-        if isinstance(given, PeerEvent):
-            if given.old == ESTABLISHED != given.new:
-                self._close(builder, reader.peers[given.peer])
-            return 0
-        if told < DAMAGES_TOLD:
-            self.log.warn("{damage}", damage=damage_text(reader.name, given))
-        return 1
+        elif given.old == ESTABLISHED != given.new:
+            self._close(builder, reader.peers[given.peer])
+        return 0
 
     def _close(self, builder: TableBuilder, peer: Peer) -> None:
         """A session of the collector ended, and its routes with it (RFC 4271 section 8.2)."""
         self._grow(builder.take(), commit=False)
-        slots: list[Slot] = [
-            RouteSlot(4, self._ingress(peer), self._store),
-            RouteSlot(6, self._ingress(peer), self._store),
-        ]
+        ingress = self._ingress(peer)
+        slots: list[Slot] = [RouteSlot(4, ingress, self._store), RouteSlot(6, ingress, self._store)]
         self._grow(Diff.of({slot: closing(self._building, slot) for slot in slots}), commit=False)
 
-    def _grow(self, diff: Diff, commit: bool = True) -> None:
-        """Move the table that is being built on, and with it, in the first reading, the one that followers see."""
+    def _grow(self, diff: Diff, commit: bool) -> None:
+        """Move the table that is being built on, and with it, if it is told so, the one that followers see."""
         start, self._building = self._building, diff.apply(self._building)
         if not commit:
             return
@@ -199,10 +160,9 @@ class MrtTable:
             )
         return found
 
-    def _account(self, path: Path, reader: MrtReader, progress: Progress, damaged: int) -> None:
+    def _account(self, path: Path, reader: MrtReader, progress: Progress, damaged: int, loaded: Loaded) -> None:
         counts = reader.counts
         skipped = sum(counts.skipped.values())
-        loaded = self.loaded
         loaded.archives += 1
         loaded.rows += progress.count
         loaded.damaged += damaged
@@ -223,32 +183,34 @@ class MrtTable:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Step:
-    given: list[Given]
-    rows: int
-    more: bool
+    """What some rows' worth of an archive gave; `broken` says why it cannot be read further."""
+
+    given: list[Given] = field(default_factory=list)
+    rows: int = 0
+    more: bool = True
     broken: DamagedFile | OSError | None = None
+
+    def take(self, given: Iterator[Given]) -> None:
+        for one in given:
+            self.given.append(one)
+            self.rows += len(one) if isinstance(one, RouteBatch) else 0
 
 
 def _step(pieces: Iterator[bytes], reader: MrtReader) -> _Step:
     """Read some rows; runs in a thread, while the reactor serves others."""
-    given: list[Given] = []
-    rows = 0
+    step = _Step()
     try:
         for piece in pieces:
-            for one in reader.receive(piece):
-                given.append(one)
-                rows += len(one) if isinstance(one, RouteBatch) else 0
-            if rows >= STEP_ROWS:
-                return _Step(given, rows, more=True)
-        broken = None
+            step.take(reader.receive(piece))
+            if step.rows >= STEP_ROWS:
+                return step
     except (OSError, DamagedFile) as wrong:
-        broken = wrong
-    for one in reader.finish():
-        given.append(one)
-        rows += len(one) if isinstance(one, RouteBatch) else 0
-    return _Step(given, rows, more=False, broken=broken)
+        step.broken = wrong
+    step.take(reader.finish())
+    step.more = False
+    return step
 
 
 def damage_text(name: str, damage: Damage) -> str:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.task import LoopingCall
+from twisted.application.service import MultiService
 from twisted.logger import Logger
 
 from rotonda import VERSION
-from rotonda.http.views import Link
 from rotonda.rib.ingresses import IngressRegistry, TooManyIngresses
 from rotonda.rib.physical import PhysicalRib
 from rotonda.rib.union import Disputed
 from rotonda.units.link import WestLink
 from rotonda.units.serving import SWEEP_SECONDS, Serving, new_history
+from rotonda.units.timer import Timer
+from rotonda.views.shown import Link
 from rotoro.net.endpoints import HostPort
 from rotoro.session.bracket import Adopt
 from rotoro.session.effects import Update
@@ -35,21 +36,20 @@ class RibUnit:
 
     def __init__(self, reactor: Any, name: str, wests: Sequence[HostPort], mode: Mode, listen: HostPort) -> None:
         self.started: float = reactor.seconds()
-        self.ingresses = IngressRegistry()
+        self._ingresses = IngressRegistry()
+        self._disputes: dict[str, str] = {}
+        """Why what a link holds now was not taken, by the link."""
         self.rib = PhysicalRib(name, AttributeStore(), new_history)
         self.serving = Serving(reactor, name, listen, self.rib.routes.history, self.rib.rpki.history)
         self.wests = [self._link(reactor, west, mode) for west in wests]
-        self._sweeper = LoopingCall(self.sweep)
-        self._sweeper.clock = reactor
+        self._sweeper = Timer(self.sweep, reactor, SWEEP_SECONDS)
 
-    def start(self) -> None:
-        """Begin to tidy up."""
-        self._sweeper.start(SWEEP_SECONDS, now=False)
-
-    def stop(self) -> None:
-        """Tidy up no more."""
-        if self._sweeper.running:
-            self._sweeper.stop()
+    def attach(self, parent: MultiService) -> None:
+        """Serve, follow and tidy up when the daemon starts."""
+        self.serving.attach(parent)
+        for west in self.wests:
+            west.service.setServiceParent(parent)
+        self._sweeper.setServiceParent(parent)
 
     def sweep(self) -> None:
         """Free attribute sets that nothing needs, unless something is coming that no table names yet."""
@@ -57,6 +57,13 @@ class RibUnit:
             self.rib.attributes.sweep()
 
     # --- what the API shows ------------------------------------------------------------------------------------------
+
+    @property
+    def ingresses(self) -> IngressRegistry:
+        """Where its routes come from; those of a west that is away are down."""
+        for west in self.wests:
+            self._ingresses.set_away(west.name, not west.connected)
+        return self._ingresses
 
     def ribs(self) -> Sequence[PhysicalRib]:
         """The one RIB."""
@@ -74,13 +81,13 @@ class RibUnit:
 
     def _link(self, reactor: Any, where: HostPort, mode: Mode) -> WestLink:
         adopt, name = self._adopter(str(where)), str(where)
-        restarted = partial(self.ingresses.restarted, name)
+        restarted = partial(self._ingresses.restarted, name)
         return WestLink(reactor, where, mode, follow_all, self.rib.attributes, adopt, self._take, self._told, restarted)
 
     def _adopter(self, link: str) -> Adopt:
         def adopt(described: Ingress) -> Ingress:
             try:
-                return self.ingresses.adopt(link, described)
+                return self._ingresses.adopt(link, described)
             except TooManyIngresses as wrong:
                 raise LimitExceeded(str(wrong)) from None
 
@@ -91,8 +98,10 @@ class RibUnit:
         try:
             changed = union.update(link, update.snapshot, update.diff)
         except Disputed as wrong:
+            self._disputes[link] = str(wrong)
             self.log.error("{link}: {wrong}", link=link, wrong=str(wrong))
             return
+        self._disputes.pop(link, None)
         if changed is not None:
             self.log.debug(
                 "{link}: {count} changes, {position}", link=link, count=changed.count, position=update.position
@@ -102,7 +111,8 @@ class RibUnit:
     def _told(self) -> None:
         """A link fares differently: so may our tables."""
         complete = not self.missing()
-        problems = "; ".join(f"{west.name}: {west.last_error}" for west in self.wests if west.last_error)
+        told = [f"{west.name}: {west.problem}" for west in self.wests if west.problem]
+        problems = "; ".join([*told, *self._disputes.values()])
         for table in (self.serving.routes, self.serving.rpki):
             if table is not None:
                 self.serving.report(table, complete, problems)

@@ -39,6 +39,4 @@ class Progress:
         seconds = self.seconds
         rate = self.count / seconds if seconds else 0.0
         left = f", {seconds * (1 - share) / share:,.0f} s left" if share and seconds and share < 1 else ""
-        return (
-            f"{self._what}: {share:.0%}".replace("%", " %") + f", {self.count:,} records, {rate:,.0f} records/s{left}"
-        )
+        return f"{self._what}: {100 * share:.0f} %, {self.count:,} records, {rate:,.0f} records/s{left}"

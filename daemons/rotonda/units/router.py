@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.application.service import MultiService
 from twisted.logger import Logger
 
 from rotonda import VERSION
-from rotonda.http.views import Link
 from rotonda.rib.union import Union
 from rotonda.units.link import WestLink
 from rotonda.units.serving import new_history
+from rotonda.views.shown import Link
 from rotoro.net.endpoints import HostPort
 from rotoro.session.effects import Update
 from rotoro.session.follower import follow_rpki
@@ -34,6 +35,11 @@ class RouterUnit:
             WestLink(reactor, cache, mode, follow_rpki, store, lambda ingress: ingress, self._take, lambda: None)
             for cache in caches
         ]
+
+    def attach(self, parent: MultiService) -> None:
+        """Follow when the daemon starts."""
+        for cache in self.caches:
+            cache.service.setServiceParent(parent)
 
     @property
     def history(self) -> History:

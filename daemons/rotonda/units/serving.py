@@ -10,7 +10,7 @@ from twisted.application.service import MultiService
 from rotoro.net.endpoints import HostPort
 from rotoro.net.services import ServerFactory, listening
 from rotoro.session.cache import CacheData
-from rotoro.session.peer import Parameters
+from rotoro.session.parameters import Parameters
 from rotoro.session.tables import ServedTable, ServedTables
 from rotoro.table import History
 from rotoro.wire.rotoro import Health, RecordKind

@@ -6,32 +6,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+
+from rotonda.units.timer import Timer
 
 Seen = tuple[tuple[int, int, int] | None, ...]
 
 
-class Watch:
+class Watch(Timer):
     """Looks at files every so many seconds, and calls when they have changed and then stayed as they are for a look."""
 
     def __init__(
         self, paths: Sequence[Path], changed: Callable[[], object], clock: IReactorTime, seconds: float
     ) -> None:
+        super().__init__(self._look, clock, seconds)
         self._paths = paths
         self._changed = changed
-        self._seconds = seconds
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = clock
         self._known = self._last = self._see()
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start(self._seconds, now=False)
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self._loop.running:
-            self._loop.stop()
 
     def _see(self) -> Seen:
         return tuple(_state(path) for path in self._paths)

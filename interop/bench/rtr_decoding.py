@@ -1,4 +1,4 @@
-"""How fast the wire room reads and writes RTR data: `python -m interop.bench.decode [records]` prints a table.
+"""How fast the wire room reads and writes RTR data: `python -m interop.bench.rtr_decoding [records]` prints a table.
 
 One core, nothing but the codec: octets arrive in slices of 64 KiB, as from a socket, and leave as columns.
 """
@@ -14,6 +14,7 @@ from statistics import median
 
 import numpy as np
 
+from interop.bench import report
 from rotoro.wire import Decoder, encode
 from rotoro.wire.bulk import PREFIX_FORMS, Keys, Prefixes, as_keys, encode_prefixes
 from rotoro.wire.rtr import Aspa
@@ -85,16 +86,19 @@ def decoding(count: int) -> Iterator[tuple[str, int, bytes]]:
 
 def main(count: int) -> None:
     """Measure and print."""
-    print(f"{count:,} records, 80 % IPv4, in slices of {SLICE // 1024} KiB, median of {ROUNDS} rounds\n")
-    print("| | records/s | MiB/s |\n| --- | --: | --: |")
+    rows = []
     for name, number, octets in decoding(count):
         assert records(octets) == number
-        each = rate(number, partial(records, octets))
-        print(f"| decode: {name} | {each / 1e6:.2f} M | {each * len(octets) / number / (1 << 20):.0f} |")
+        rows.append(_row(f"decode: {name}", rate(number, partial(records, octets)), len(octets) / number))
     for family, form in PREFIX_FORMS.items():
         keys = keys_of(family, count)
-        each = rate(count, partial(encode_prefixes, form, keys, True, 2))
-        print(f"| encode: IPv{family} | {each / 1e6:.2f} M | {each * form.size / (1 << 20):.0f} |")
+        rows.append(_row(f"encode: IPv{family}", rate(count, partial(encode_prefixes, form, keys, True, 2)), form.size))
+    print(f"{count:,} records, 80 % IPv4, in slices of {SLICE // 1024} KiB, medians of {ROUNDS} rounds.", end=" ")
+    print(f"{report.machine()}.\n\n{report.table(['', 'records/s', 'MiB/s'], rows)}")
+
+
+def _row(name: str, each: float, octets: float) -> list[str]:
+    return [name, f"{each / 1e6:.2f} M", report.mebibytes(each * octets)]
 
 
 if __name__ == "__main__":

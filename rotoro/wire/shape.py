@@ -1,10 +1,10 @@
-"""What kinds of fields there are: each Construct layout told in one word and two numbers, for all that is derived."""
+"""What kinds of fields there are: each Construct layout told in one word and two numbers, for whoever needs to know."""
 
 from __future__ import annotations
 
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
+from typing import NamedTuple
 
 from construct import Bytes, FocusedSeq, FormatField, GreedyBytes, GreedyRange, Prefixed
 
@@ -49,7 +49,7 @@ def shape(owner: type[Layout], name: str) -> Shape:
     >>> shape(ErrorReport, "text")
     Shape(kind=<Kind.COUNTED_OCTETS: 'length and octets'>, size=0, prefix=4, value=<class 'str'>)
     """
-    wire, value = owner.laid_out[name], _value_type(owner, name)
+    wire, value = owner.laid_out[name], owner.types[name]
     layout = wire.layout
     if isinstance(layout, FormatField):
         return Shape(Kind.NUMBER, layout.sizeof())
@@ -62,18 +62,11 @@ def shape(owner: type[Layout], name: str) -> Shape:
     if isinstance(layout, GreedyRange):
         return Shape(Kind.NUMBERS, layout.subcon.sizeof(), value=tuple)
     if isinstance(layout, FocusedSeq):  # what Construct's PrefixedArray is made of
-        count = layout.subcons[0].subcon.subcon.sizeof()
+        count, each = (part.subcon.subcon for part in layout.subcons)
         if wire.entry is not None:
-            return Shape(Kind.ENTRIES, 0, count, tuple)
-        return Shape(Kind.COUNTED_NUMBERS, layout.subcons[1].subcon.subcon.sizeof(), count, tuple)
+            return Shape(Kind.ENTRIES, 0, count.sizeof(), tuple)
+        return Shape(Kind.COUNTED_NUMBERS, each.sizeof(), count.sizeof(), tuple)
     raise TypeError(f"{owner.title}: no shape for {name}, {layout!r}")
-
-
-def _value_type(owner: type[Layout], name: str) -> type:
-    hint: Any = get_type_hints(owner)[name]
-    hint = get_args(hint)[0] if get_origin(hint) is ClassVar else hint
-    origin: type = get_origin(hint) or hint
-    return origin
 
 
 def is_address(found: Shape) -> bool:

@@ -1,19 +1,15 @@
-"""What a daemon shows of itself. The daemons' services have these; nothing here changes anything."""
+"""Links, and what the API asks of a daemon."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from rotonda.rib.attributes_index import AttributesIndex
 from rotonda.rib.ingresses import IngressRegistry
-from rotonda.rpki.validation import ValidatedSet
-from rotoro.table import VRP4, VRP6, History, Position
-
-Clock = Callable[[], float]
-"""Seconds since 1970."""
+from rotoro.table import History, Position
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -105,21 +101,3 @@ class RouterView(View, Protocol):
     @property
     def history(self) -> History:
         """The table of RPKI data."""
-
-
-class Validation:
-    """The validated set of a table, made anew when it is asked for and the table has moved on."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self._made: tuple[Position, ValidatedSet] | None = None
-
-    def current(self) -> ValidatedSet | None:
-        """The set of now; None as long as there is no data."""
-        if not self.history.ready:
-            return None
-        if self._made is None or self._made[0] != self.history.position:
-            snapshot = self.history.snapshot
-            validated = ValidatedSet(snapshot.records(VRP4).keys, snapshot.records(VRP6).keys)
-            self._made = self.history.position, validated
-        return self._made[1]

@@ -1,0 +1,278 @@
+"""Tables as their follower has them: how each is wanted, how far it has come, and what a COMMIT makes of it.
+
+What is held changes by whole commits, each proved by its count and its digest. A commit that cannot be proved raises,
+and leaves what is held as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from rotoro.session.base import clean
+from rotoro.session.bracket import Bracket
+from rotoro.session.effects import Effect, Note, Send, Streamed, Update
+from rotoro.table.diff import Diff
+from rotoro.table.serial import Position
+from rotoro.table.snapshot import EMPTY, Snapshot
+from rotoro.wire.errors import (
+    CorruptData,
+    DigestMismatch,
+    DuplicateAnnouncement,
+    InvalidRequest,
+    UnknownTable,
+    UnknownWithdrawal,
+)
+from rotoro.wire.pdu import ROTORO
+from rotoro.wire.rotoro import ANY, Begin, BracketKind, Commit, Families, Mode, RecordKind, Subscribe, TableEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """How a follower wants a table."""
+
+    mode: Mode = Mode.FOLLOW
+    families: int = Families.BOTH
+    ingress: int = ANY
+    scope: int = 0
+    scope_address: bytes = b""
+    scope_length: int = 0
+
+
+Select = Callable[[TableEntry], Want | None]
+"""Which tables of a catalogue are wanted, and how. Asked anew for each catalogue, so it should stay with its answer."""
+
+
+def follow_all(entry: TableEntry) -> Want | None:
+    """Every table of routes or RPKI data."""
+    return Want() if entry.kind in (RecordKind.ROUTES, RecordKind.RPKI) else None
+
+
+def follow_rpki(entry: TableEntry) -> Want | None:
+    """Every table of RPKI data."""
+    return Want() if entry.kind == RecordKind.RPKI else None
+
+
+@dataclass(eq=False, slots=True)
+class FollowedTable:
+    """What a follower has of a table."""
+
+    name: str
+    kind: int
+    want: Want
+    number: int = -1
+    position: Position | None = None
+    snapshot: Snapshot = field(default_factory=lambda: EMPTY)
+    """What is held; nothing in stream mode."""
+    stale_since: float | None = None
+    """When the connection was lost, until the next commit."""
+    starting_over: bool = False
+    """Whether changes are of no use until the whole table comes: those under way when we asked for it."""
+    mismatches: int = 0
+    """How many commits in a row could not be proved on this connection."""
+    pairs: Bracket | None = None
+    """What came outside brackets since the last COMMIT."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it is passed on as single pairs, and not kept."""
+        return self.want.mode is Mode.STREAM
+
+    def subscribe(self) -> Send:
+        """Ask for it, from where we are."""
+        want, held = self.want, self.position
+        epoch, serial = (0, 0) if held is None else (held.epoch, held.serial)
+        wish = Subscribe(
+            table=self.number,
+            mode=want.mode,
+            resume=int(held is not None),
+            families=want.families,
+            scope=want.scope,
+            epoch=epoch,
+            serial=serial,
+            ingress=want.ingress,
+            scope_length=want.scope_length,
+            scope_address=want.scope_address,
+        )
+        return Send(ROTORO, wish)
+
+    def start_over(self) -> Send:
+        """Ask for all of it; changes that are under way are passed over until it comes."""
+        self.position = None
+        self.starting_over = not self.streamed
+        return self.subscribe()
+
+    def connected(self) -> None:
+        """Nothing of the connection before is under way any more."""
+        self.pairs, self.starting_over, self.mismatches = None, False, 0
+
+    def disconnected(self, now: float) -> None:
+        """What is held grows old from now on, and what was coming is lost."""
+        self.pairs = None
+        if self.stale_since is None:
+            self.stale_since = now
+
+    def expires(self, seconds: float) -> float | None:
+        """When what is held must not be used any more, if it is good for so long without its server; else None."""
+        if self.kind != RecordKind.RPKI or self.stale_since is None or not self.snapshot.count:
+            return None
+        return self.stale_since + seconds
+
+    def give_up(self, reason: str) -> list[Effect]:
+        """Hold nothing any more, and say why."""
+        diff = self.snapshot.diff(EMPTY)
+        self._hold(EMPTY, diff)
+        self.position = None
+        note = Note(f"table {clean(self.name)}: {reason}, given up", warning=True)
+        return [Update(self.name, Position(0, 0), EMPTY, diff, self.kind), note]
+
+    def check_begin(self, begin: Begin) -> None:
+        """Raises CorruptData for changes of another state than ours, InvalidRequest for a bracket among pairs."""
+        if self.pairs is not None:
+            raise InvalidRequest(f"a bracket of table {self.name} before the COMMIT of its pairs")
+        if begin.kind == BracketKind.SNAPSHOT or self.starting_over:
+            return
+        start = Position(begin.from_epoch, begin.from_serial)
+        # Who asks for single pairs from now on does not know yet where that is.
+        if start != self.position and not (self.streamed and self.position is None):
+            raise CorruptData(f"changes of table {self.name} from {start}, where {self.position} is held")
+
+    def pass_on(self, rows: Bracket | None, commit: Commit) -> list[Effect]:
+        """Single pairs up to a position: not kept."""
+        self.position = Position(commit.epoch, commit.serial)
+        return [Streamed(self.name, self.position, () if rows is None else rows.rows())]
+
+    def replace(self, rows: Bracket, commit: Commit) -> list[Effect]:
+        """The whole table anew. Raises what `diff` of a bracket raises, and DigestMismatch."""
+        made = rows.diff()
+        snapshot = self._proved(made.apply(EMPTY), commit)
+        self.starting_over = False
+        return self._advance(commit, snapshot, self.snapshot.diff(snapshot) if self.snapshot.count else made)
+
+    def change(self, rows: Bracket, commit: Commit) -> list[Effect]:
+        """The table after changes. Raises DigestMismatch, also for changes of what is not so here."""
+        try:
+            diff = rows.diff()
+        except (UnknownWithdrawal, DuplicateAnnouncement) as wrong:
+            raise self._differs(rows.base, commit, f": {wrong}") from None
+        return self._advance(commit, self._proved(diff.apply(rows.base), commit), diff)
+
+    def _advance(self, commit: Commit, snapshot: Snapshot, diff: Diff) -> list[Effect]:
+        self.position = Position(commit.epoch, commit.serial)
+        self.stale_since, self.mismatches = None, 0
+        if not self.streamed:
+            self._hold(snapshot, diff)
+        return [Update(self.name, self.position, snapshot, diff, self.kind)]
+
+    def _hold(self, snapshot: Snapshot, diff: Diff) -> None:
+        """Keep this, to which the diff leads from what was kept, with the attribute sets that it names."""
+        for slot, change in diff.items():
+            slot.retain(change.after.values)
+            slot.release(change.before.values)
+        self.snapshot = snapshot
+
+    def _proved(self, snapshot: Snapshot, commit: Commit) -> Snapshot:
+        if (snapshot.digest, snapshot.count) != (commit.digest, commit.count):
+            raise self._differs(snapshot, commit)
+        return snapshot
+
+    def _differs(self, snapshot: Snapshot, commit: Commit, why: str = "") -> DigestMismatch:
+        there = f"{commit.count} records, digest {commit.digest:016x}"
+        here = f"{snapshot.count}, {snapshot.digest:016x}{why}"
+        return DigestMismatch(f"table {clean(self.name)} at {commit.epoch}:{commit.serial} has {there}; here {here}")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBracket:
+    """A change of a table while it comes."""
+
+    table: FollowedTable
+    begin: Begin
+    rows: Bracket
+
+    def commit(self, commit: Commit) -> list[Effect]:
+        """What its COMMIT makes of the table. Raises CorruptData if it leads elsewhere than its BEGIN said.
+
+        Raises DigestMismatch if it cannot be proved, and what `diff` of a bracket raises for a whole table.
+        """
+        table, begin = self.table, self.begin
+        if (commit.epoch, commit.serial) != (begin.epoch, begin.serial):
+            raise CorruptData(f"COMMIT at {commit.epoch}:{commit.serial} of a bracket to {begin.epoch}:{begin.serial}")
+        if begin.kind == BracketKind.SNAPSHOT:
+            return table.replace(self.rows, commit)
+        if table.starting_over:
+            return []
+        return (table.pass_on if table.streamed else table.change)(self.rows, commit)
+
+
+class FollowedTables:
+    """All tables that a follower has of one server."""
+
+    def __init__(self, select: Select) -> None:
+        self.by_name: dict[str, FollowedTable] = {}
+        self._select = select
+        self._by_number: dict[int, FollowedTable] = {}
+
+    @property
+    def receiving(self) -> bool:
+        """Whether single pairs have come without their COMMIT."""
+        return any(table.pairs is not None for table in self.by_name.values())
+
+    def get(self, number: int, what: str) -> FollowedTable:
+        """The table that has this number in the session; UnknownTable, naming what was said of it, if none has."""
+        table = self._by_number.get(number)
+        if table is None:
+            raise UnknownTable(f"{what} of table {number}, to which there is no subscription")
+        return table
+
+    def connected(self) -> None:
+        """A new connection, where all numbers mean something else."""
+        self._by_number = {}
+        for table in self.by_name.values():
+            table.connected()
+
+    def disconnected(self, now: float) -> None:
+        """The connection is gone; the tables stay."""
+        for table in self.by_name.values():
+            table.disconnected(now)
+
+    def expiries(self, seconds: float) -> list[tuple[float, FollowedTable]]:
+        """Which of them must not be used any more from which time on, if they are good for so many seconds."""
+        times = [(table.expires(seconds), table) for table in self.by_name.values()]
+        return [(until, table) for until, table in times if until is not None]
+
+    def listed(self, entries: Iterable[TableEntry]) -> list[Effect]:
+        """A catalogue: subscribe to what is wanted and new; let go of what is no longer there."""
+        effects: list[Effect] = []
+        subscribed, self._by_number = self._by_number, {}
+        for entry in entries:
+            want = self._select(entry)
+            if want is not None:
+                effects += self._follow(entry, want, subscribed.get(entry.number))
+        for name in set(self.by_name) - {table.name for table in self._by_number.values()}:
+            effects += self.by_name.pop(name).give_up("served no more")
+        return effects
+
+    def forget(self, reason: str) -> list[Effect]:
+        """Give up all of them."""
+        effects = [effect for table in self.by_name.values() for effect in table.give_up(reason)]
+        self.by_name.clear()
+        self._by_number = {}
+        return effects
+
+    def _follow(self, entry: TableEntry, want: Want, subscribed: FollowedTable | None) -> list[Effect]:
+        """Follow a listed table; `subscribed` is what its number has brought so far."""
+        effects: list[Effect] = []
+        table = self.by_name.get(entry.name)
+        if table is not None and (table.kind, table.want) != (entry.kind, want):
+            effects += table.give_up("another table now")
+            table = None
+        if table is None:
+            table = self.by_name[entry.name] = FollowedTable(entry.name, entry.kind, want)
+        table.number = entry.number
+        self._by_number[entry.number] = table
+        if subscribed is None:
+            effects.append(table.subscribe())
+        elif subscribed is not table:
+            effects.append(table.start_over())
+        return effects

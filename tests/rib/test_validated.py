@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from rotonda.rib.validated import validated_set
+from rotonda.rpki.records import Vrp
+from rotonda.rpki.validation import State
+from twisted.trial.unittest import SynchronousTestCase
+
+from rotoro.table import EMPTY
+from tests.http.clients import VRPS, validated_snapshot
+
+
+class ValidatedSetTests(SynchronousTestCase):
+    def test_a_table_judges_by_its_vrps(self) -> None:
+        four, *_, six = VRPS
+        validated = validated_set(validated_snapshot())
+        for vrp in (four, six):
+            verdict = validated.validate(vrp.family, vrp.address, vrp.length, vrp.asn)
+            self.assertEqual((verdict.state, verdict.matched), (State.VALID, (vrp,)))
+
+    def test_an_empty_table_knows_nothing(self) -> None:
+        one = Vrp(4, 0xC0000200, 24, 24, 64496)
+        self.assertEqual(validated_set(EMPTY).validate(4, one.address, one.length, one.asn).state, State.NOT_FOUND)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import rotoro.session.held
+from rotoro.session.held import Answer, Held
+from rotoro.session.payload import Timers
+from rotoro.table.snapshot import EMPTY
+from rotoro.wire.errors import LimitExceeded, UnknownWithdrawal
+from rotoro.wire.rtr import Aspa, RouterKey
+from tests.session.worlds import aspa, providers, snapshot
+
+KEY = RouterKey(1, bytes(20), 64496, b"\x30\x59key")
+
+
+class HeldTests(SynchronousTestCase):
+    def test_when_it_expires(self) -> None:
+        self.assertEqual(Held(2, 7, 1, Timers(expire=7200), 100.0, EMPTY).expires, 7300.0)
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_changes_apply_to_what_was_held(self) -> None:
+        before = snapshot({aspa(5): providers(1)})
+        answer = Answer(Held(2, 7, 1, Timers(), 0.0, before))
+        answer.take(Aspa(0, 5, ()))
+        answer.take(Aspa(1, 6, (2, 3)))
+        self.assertEqual(answer.diff(2).apply(answer.snapshot), snapshot({aspa(6): providers(2, 3)}))
+
+    def test_there_is_nothing_to_withdraw_from_a_whole_set(self) -> None:
+        answer = Answer(None)
+        self.assertEqual(answer.snapshot, EMPTY)
+        self.assertRaises(UnknownWithdrawal, answer.take, Aspa(0, 5, ()))
+
+    def test_limits(self) -> None:
+        for limit, most in (("MAX_RECORDS", 2), ("MAX_OCTETS", 2 * len(KEY.key_info))):
+            with self.subTest(limit=limit):
+                self.patch(rotoro.session.held, limit, most)
+                answer = Answer(None)
+                answer.take(KEY)
+                answer.take(KEY)
+                self.assertRaises(LimitExceeded, answer.take, KEY)
