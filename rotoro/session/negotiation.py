@@ -13,6 +13,7 @@ from rotoro.session.base import Session, clean, in_words
 from rotoro.session.cache import CacheData, CacheSession
 from rotoro.session.effects import Close, Effect, Note, Send, WakeAt
 from rotoro.session.follower import FollowingPeer
+from rotoro.session.held import Held
 from rotoro.session.parameters import DEFAULT_PARAMETERS, Parameters
 from rotoro.session.peer import ServingPeer
 from rotoro.session.router import RouterSession
@@ -29,7 +30,7 @@ VERDICT_SECONDS = 3600.0
 
 TLS_HANDSHAKE = 0x16
 
-_AFRESH = Close("to begin afresh, as the answer to HELLO has it")
+_AFRESH = Close("to begin afresh, knowing what it speaks or asking for it")
 
 
 class Mode(Enum):
@@ -72,6 +73,8 @@ class ClientSession(Session):
         """What the server was found to be, until an hour after that; of a Rotoro server, after it was last heard."""
         self.max_pdu = follower.max_pdu
         self._verdict_until = 0.0
+        self._known: Held | None = None
+        """What the router held when it was last looked at."""
         self._inner: RouterSession | FollowingPeer = router if mode is Mode.RTR else follower
         self._phase = self.State.DECIDED
 
@@ -107,13 +110,26 @@ class ClientSession(Session):
     def receive(self, version: int, pdu: Pdu, now: float) -> list[Effect]:
         """The answer to HELLO decides; anything but HELLO-ACK is a plain cache's."""
         if self._phase is self.State.DECIDED:
-            return self._inner.receive(version, pdu, now)
+            return [*self._inner.receive(version, pdu, now), *self._another_life()]
         if version != ROTORO or not isinstance(pdu, HelloAck):
             return [*self._plain(f"answers HELLO with a {pdu.title} of version {version}", now), _AFRESH]
         note = Note(f"{self.peer} speaks Rotoro")
         gone = self._decide(Mode.ROTORO, now)
         self.follower.start(now)
         return [note, *gone, *self.follower.receive(version, pdu, now)]
+
+    def _another_life(self) -> list[Effect]:
+        """A cache whose data began anew may be another program: ask again what it speaks, the data being held."""
+        held, known = self.router.held, self._known
+        if held is None or held is known:
+            return []
+        self._known = held
+        if self.verdict is not Mode.RTR or known is None or known.version != held.version:
+            return []
+        if known.session == held.session:
+            return []
+        self.verdict = None
+        return [Note(f"{self.peer} has a new session: asking again what it speaks"), _AFRESH]
 
     def broken(self, error: ProtocolError, now: float) -> list[Effect]:
         """Octets that are no PDU; in answer to HELLO they too mean that the server is not ours."""

@@ -35,7 +35,7 @@ class ChannelTests(SynchronousTestCase):
         chunk = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
         for octets in (
             head + b"Content-Length: 99999999999\r\n\r\n" + bytes(1000),
-            head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 17,
+            head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 65,
         ):
             client = Client(api_site(ROUTES))
             reply = client.send(octets)

@@ -16,7 +16,7 @@ from rotoro.wire import Foreign, encode
 from rotoro.wire.errors import CorruptData, InternalError
 from rotoro.wire.pdu import ROTORO, Pdu
 from rotoro.wire.rotoro import Hello, HelloAck, RecordKind
-from rotoro.wire.rtr import CacheResponse, EndOfData, ErrorReport, ResetQuery, SerialQuery
+from rotoro.wire.rtr import CacheReset, CacheResponse, EndOfData, ErrorReport, ResetQuery, SerialQuery
 from tests.session.worlds import closes, history, in_version, sent, vrps
 from tests.simulator import Client, Server, Simulator, Weather
 
@@ -107,6 +107,23 @@ class AutoTests(SynchronousTestCase):
         for now, expected in ((2.0, ResetQuery()), (1.0 + VERDICT_SECONDS, Hello(0))):
             self.session.lost(now)
             self.assertEqual(sent(self.session.start(now)), [expected])
+
+    def test_a_cache_that_begins_a_new_life_is_asked_again(self) -> None:
+        """It may be another program now; its data is held, and the next connection begins with HELLO."""
+        self.session.start(0.0)
+        self.assertPlain(self.hear(2, ErrorReport(4, encode(Hello(0), ROTORO), "no")))
+        for life, serial in ((7, 1), (7, 2)):
+            self.hear(2, CacheResponse(life))
+            self.assertFalse(closes(self.hear(2, EndOfData(life, serial, 3600, 600, 7200))))
+            self.session.lost(2.0)
+            self.assertEqual(sent(self.session.start(3.0)), [SerialQuery(7, serial)])
+        self.hear(2, CacheReset())
+        self.hear(2, CacheResponse(8))
+        effects = self.hear(2, EndOfData(8, 1, 3600, 600, 7200))
+        self.assertTrue(any(isinstance(effect, Update) for effect in effects))
+        self.assertTrue(closes(effects))
+        self.session.lost(4.0)
+        self.assertEqual(sent(self.session.start(5.0)), [Hello(0)])
 
     def test_a_rotoro_server_that_fails_is_still_one(self) -> None:
         self.session.start(0.0)

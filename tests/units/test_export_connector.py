@@ -100,3 +100,17 @@ class ExportTableTests(TestCase):
         second = await self.waiting
         self.assertEqual(second.records, 1)
         self.assertFalse(table.loading)
+
+    async def test_one_bad_file_of_two_does_not_hold_the_other_back(self) -> None:
+        other = self.path.with_name("other.json")
+        table = ExportTable([self.path, other], self.history, lambda: 0.0, False, self.changed, self.done)
+        other.write_bytes(b"<html>")
+        self.assertEqual(len((await self.read(export(ONE), table)).problems), 1)
+        self.assertFalse(self.history.ready, "what a file never said is not taken for nothing")
+        other.write_bytes(export(TWO))
+        await self.read(export(ONE), table)
+        other.write_bytes(b"<html>")
+        accepted = await self.read(export(), table)
+        self.assertEqual((accepted.records, len(accepted.problems)), (1, 1))
+        self.assertEqual(len(self.history.snapshot.records(VRP4)), 0)
+        self.assertEqual(len(self.history.snapshot.records(VRP6)), 1)

@@ -108,6 +108,18 @@ class MrtTableTests(TestCase):
         self.assertIn("No such file", (await waiting).problems[0])
         self.assertIs(self.history.snapshot, kept)
 
+    async def test_a_cut_archive_is_used_only_if_it_has_grown(self) -> None:
+        """An archive that is being written ends anywhere; one that has lost its end is no reason to lose routes."""
+        three = bytes([24, 192, 0, 2])
+        await self.load(update(announced=ONE), update(announced=TWO) + update(announced=three))
+        kept = self.history.snapshot
+        loaded = await self.load(update(announced=ONE), update(announced=TWO) + update(announced=three)[:30])
+        self.assertIn("it is cut: 1 routes where it had 2", loaded.problems[0])
+        self.assertIs(self.history.snapshot, kept)
+        grown = update(announced=TWO) + update(announced=three) + update(withdrawn=ONE)
+        loaded = await self.load(update(announced=ONE), grown + update(announced=ONE)[:30])
+        self.assertEqual((loaded.problems, len(self.keys())), ([], 2))
+
     async def test_the_first_reading_gives_what_there_is(self) -> None:
         loaded = await self.load(update(announced=ONE), b"")
         self.assertEqual(len(self.keys()), 1)

@@ -107,6 +107,11 @@ class MrtReader:
         """The attribute sets that rows mean by their numbers, in the normal form of `sets.py`."""
         return self._sets.sets
 
+    @property
+    def whole(self) -> bool:
+        """Whether the stream has been followed from record to record so far, and, if it has ended, to its very end."""
+        return not self._lost
+
     def receive(self, data: bytes) -> Iterator[Given]:
         """Take the next octets; give what they complete. What is not asked for now comes with the next call."""
         if not self._lost:

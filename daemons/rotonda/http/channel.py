@@ -17,7 +17,7 @@ from twisted.web.server import Request
 from rotonda.http.answers import JSON
 from rotonda.http.errors import Refused, excerpt
 
-MOST_OCTETS = 16 << 20
+MOST_OCTETS = 64 << 20
 """A request body that is longer is not read to its end."""
 
 _log = Logger()

@@ -1,7 +1,7 @@
 """RPKI data from what validators export, as a table that routers and others follow.
 
-The files are read when they change, and now and then since entries expire. A file that cannot be used leaves the last
-good data in place.
+The files are read when they change, and now and then since entries expire. In the place of a file that cannot be used
+stands what it said last; a file that never said anything keeps the table from starting.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Accepted(Outcome):
 
 
 class ExportTable(FileTable[Accepted]):
-    """The table of some export files. When they cannot be used, the last good data stays."""
+    """The table of some export files. When one cannot be used, its last good data stays."""
 
     def __init__(
         self,
@@ -49,20 +49,26 @@ class ExportTable(FileTable[Accepted]):
     ) -> None:
         super().__init__(paths, history, clock, changed, done)
         self._keep_expired = keep_expired
+        self._good: dict[Path, Export] = {}
+        """What each file said when it could be used last."""
 
     def _outcome(self) -> Accepted:
         return Accepted()
 
     async def _read(self, outcome: Accepted) -> None:
-        reading = deferToThread(_read, self._paths, self._clock(), self._keep_expired)
-        try:
-            snapshot, exports, outcome.seconds = await reading
-        except (BadExport, DamagedFile, OSError) as wrong:
-            outcome.problems.append(str(wrong))
-            kept = "; the last good data stays" if self._history.ready else ""
-            self.log.error("{wrong}{kept}", wrong=str(wrong), kept=kept)
+        started = perf_counter()
+        for path in self._paths:
+            try:
+                self._good[path] = await deferToThread(_read, path, self._clock(), self._keep_expired)
+            except (BadExport, DamagedFile, OSError) as wrong:
+                outcome.problems.append(str(wrong))
+                kept = "; the last good data stays" if path in self._good else ""
+                self.log.error("{wrong}{kept}", wrong=str(wrong), kept=kept)
+        exports = list(self._good.values())
+        if len(exports) < len(set(self._paths)) or len(outcome.problems) == len(self._paths):
             return
-        outcome.records = snapshot.count
+        snapshot = await deferToThread(snapshot_of, exports)
+        outcome.records, outcome.seconds = snapshot.count, perf_counter() - started
         outcome.expired = sum(export.expired for export in exports)
         outcome.duplicates = sum(export.duplicates for export in exports)
         outcome.refused = sum(export.problem_count for export in exports)
@@ -88,11 +94,9 @@ class ExportTable(FileTable[Accepted]):
             self.log.warn("every entry has expired; --keep-expired serves them all the same")
 
 
-def _read(paths: Sequence[Path], now: float, keep_expired: bool) -> tuple[Snapshot, list[Export], float]:
-    """Everything that the files say; runs in a thread, while the reactor serves others."""
-    started = perf_counter()
-    exports = [read_export(_octets(path), str(path), now, keep_expired) for path in paths]
-    return snapshot_of(exports), exports, perf_counter() - started
+def _read(path: Path, now: float, keep_expired: bool) -> Export:
+    """Everything that a file says; runs in a thread, while the reactor serves others."""
+    return read_export(_octets(path), str(path), now, keep_expired)
 
 
 def _octets(path: Path) -> bytes:

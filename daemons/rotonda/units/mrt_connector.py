@@ -71,6 +71,8 @@ class MrtTable(FileTable[Loaded]):
         self._store = store
         self._building = EMPTY
         self._ingresses: dict[tuple[bytes, int, bool], Ingress] = {}
+        self._rows: dict[Path, int] = {}
+        """How many routes each archive gave when it could be used last."""
 
     def _outcome(self) -> Loaded:
         return Loaded()
@@ -109,6 +111,10 @@ class MrtTable(FileTable[Loaded]):
             raise step.broken
         if not progress.count and (damaged or not file.size):
             raise DamagedFile(path, 0, "no route can be read from it" if file.size else "the file is empty")
+        before = self._rows.get(path, 0)
+        if not reader.whole and progress.count < before:
+            raise DamagedFile(path, file.position, f"it is cut: {progress.count:,} routes where it had {before:,}")
+        self._rows[path] = progress.count
 
     def _take(self, given: Given, builder: TableBuilder, reader: MrtReader, told: int) -> int:
         """Put one thing that a reader gave where it belongs; returns how many damages that were."""
