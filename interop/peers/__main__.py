@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m interop.peers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("status", help="which peers are here, and why the others are not")
-    install = commands.add_parser("install", help="get peers from apt and crates.io")
+    install = commands.add_parser("install", help="get peers through apt and cargo")
     install.add_argument("names", nargs="*", choices=[*PEERS, []], metavar="NAME", help=", ".join(PEERS))
     install.add_argument("--all", action="store_true", help="those that only the benchmarks need, too")
     return parser

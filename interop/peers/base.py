@@ -89,7 +89,7 @@ class AptPeer:
 
 @dataclass(frozen=True)
 class CargoPeer:
-    """A program built from crates.io, in a version of our choice, into a folder of its own."""
+    """A program built by cargo, in a version of our choice, into a folder of its own."""
 
     name: str
     wanted: str
