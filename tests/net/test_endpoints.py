@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.net.endpoints import RTR_PORT, HostPort, host_port
+from rotoro.net.endpoints import RTR_PORT, Clients, HostPort, connect_to, host_port, listen_at
 
 
 class HostPortTests(SynchronousTestCase):
@@ -49,3 +49,44 @@ class HostPortTests(SynchronousTestCase):
             host_port(text, 323)
         except ValueError as told:
             self.assertIn(repr(text), str(told))
+
+
+class ListenTests(SynchronousTestCase):
+    def test_what_applies_to_one_listener(self) -> None:
+        plain = listen_at("tcp:192.0.2.1:323,allow=192.0.2.0/24,allow=2001:db8::/32,public")
+        self.assertEqual([str(network) for network in plain.allow], ["192.0.2.0/24", "2001:db8::/32"])
+        self.assertEqual((plain.tls, plain.public), (None, True))
+        words = "certificate=a.pem,key=a.key,clients=required,authority=ca.pem,identity=r.example"
+        secure = listen_at(f"tls:[::1]:324,{words}").tls
+        assert secure is not None
+        self.assertEqual((secure.clients, secure.identities), (Clients.REQUIRED, ("r.example",)))
+
+    def test_what_cannot_be_meant(self) -> None:
+        for text, why in (
+            ("tls:127.0.0.1:324", "TLS needs certificate=FILE"),
+            ("127.0.0.1:323,key=a.key", "key: not known here without tls:"),
+            ("127.0.0.1:323,allow=192.0.2.1/24", "allow=192.0.2.1/24"),
+            ("127.0.0.1:323,=x", "'=x' is not key=value"),
+            ("127.0.0.1:323,public=maybe", "public=maybe is not one of yes, no"),
+            ("tls:127.0.0.1:324,certificate=a,certificate=b,key=c", "certificate is given 2 times"),
+            ("tls:127.0.0.1:324,certificate=a,key=b,clients=required", "needs authority=FILE"),
+            ("tls:127.0.0.1:324,certificate=a,key=b,identity=x", "add clients=required"),
+        ):
+            with self.subTest(text=text):
+                self.assertIn(why, str(self.assertRaises(ValueError, listen_at, text)))
+
+
+class ConnectTests(SynchronousTestCase):
+    def test_what_applies_to_one_server(self) -> None:
+        to = connect_to("tls:rpki.example.net:324,authority=ca.pem,name=cache.example.net,preference=3")
+        assert to.tls is not None
+        self.assertEqual((to.tls.name, to.preference, str(to)), ("cache.example.net", 3, "tls:rpki.example.net:324"))
+
+    def test_what_cannot_be_meant(self) -> None:
+        for text, why in (
+            ("tls:h:324,key=a", "certificate and key belong together"),
+            ("h:323,preference=256", "not a number from 0 to 255"),
+            ("h:323,name=x", "name: not known here without tls:"),
+        ):
+            with self.subTest(text=text):
+                self.assertIn(why, str(self.assertRaises(ValueError, connect_to, text)))

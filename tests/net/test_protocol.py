@@ -25,7 +25,7 @@ from rotoro.net.protocol import (
     SMALL,
     SessionProtocol,
 )
-from rotoro.net.services import ServerFactory
+from rotoro.net.server import ServerFactory
 from rotoro.session.cache import CacheData
 from rotoro.session.effects import Effect, Send, WakeAt
 from rotoro.session.follower import FollowingPeer, follow_all

@@ -9,7 +9,7 @@ from rotonda.services import connector, rib, router
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import Connect, HostPort, Listen
 from rotoro.session.negotiation import Mode
 
 
@@ -25,7 +25,7 @@ class OptionTests(SynchronousTestCase):
         options.parseOptions(["--mrt", str(self.file), "--vrps", str(self.file), "--listen", "[::1]:0", str(self.file)])
         self.assertEqual(options["mrt"], [self.file, self.file])
         self.assertEqual(options["vrps"], [self.file])
-        self.assertEqual(options["listen"], HostPort("::1", 0))
+        self.assertEqual(options["listen"], Listen(HostPort("::1", 0)))
         self.assertFalse(options["keep-expired"])
 
     def test_files_keep_their_order_wherever_options_stand(self) -> None:
@@ -47,13 +47,15 @@ class OptionTests(SynchronousTestCase):
     def test_rib(self) -> None:
         options = rib.Options()
         options.parseOptions(["--west", "192.0.2.1:8323", "--west", "8323", "--http", "0", "--mode", "rotoro"])
-        self.assertEqual(options["west"], [HostPort("192.0.2.1", 8323), HostPort("127.0.0.1", 8323)])
-        self.assertEqual((options["http"].port, options["mode"]), (0, Mode.ROTORO))
+        self.assertEqual(options["west"], [Connect(HostPort("192.0.2.1", 8323)), Connect(HostPort("127.0.0.1", 8323))])
+        self.assertEqual((options["http"].where.port, options["mode"]), (0, Mode.ROTORO))
 
     def test_router(self) -> None:
         options = router.Options()
         options.parseOptions(["--cache", "cache.example.net:323"])
-        self.assertEqual((options["cache"], options["mode"]), ([HostPort("cache.example.net", 323)], Mode.AUTO))
+        self.assertEqual(
+            (options["cache"], options["mode"]), ([Connect(HostPort("cache.example.net", 323))], Mode.AUTO)
+        )
 
     def test_what_cannot_be_meant_is_told_with_the_option(self) -> None:
         for made, words, said in [

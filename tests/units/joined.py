@@ -15,7 +15,7 @@ class Joined:
     """One connection of a link, which has asked its reactor for it, to a server."""
 
     def __init__(self, reactor: Any, link: WestLink, serving: Serving) -> None:
-        factory = next(client[2] for client in reversed(reactor.tcpClients) if client[1] == link.service.where.port)
+        factory = next(client[2] for client in reversed(reactor.tcpClients) if client[1] == link.service.to.where.port)
         self._ends = [connected(factory.buildProtocol(None)), connected(serving.factory.buildProtocol(None))]
         self.carry()
 

@@ -10,7 +10,7 @@ from rotonda.views.shown import Place
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import Connect, HostPort, Listen
 from rotoro.session.effects import Update
 from rotoro.session.follower import follow_all
 from rotoro.session.negotiation import Mode
@@ -18,7 +18,7 @@ from rotoro.table import EMPTY, AttributeStore, Ingress
 from tests.session.worlds import vrps
 from tests.units.joined import Joined
 
-WEST = HostPort("127.0.0.1", 323)
+WEST = Connect(HostPort("127.0.0.1", 323))
 
 
 class LinkCase(SynchronousTestCase):
@@ -27,7 +27,7 @@ class LinkCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.history = new_history()
-        self.serving = Serving(self.reactor, "west", HostPort("127.0.0.1", 0), None, self.history)
+        self.serving = Serving(self.reactor, "west", Listen(HostPort("127.0.0.1", 0)), None, self.history)
         self.taken: list[tuple[str, Update]] = []
         self.told = 0
         self.link = self.made()
@@ -92,7 +92,7 @@ class RotoroLinkTests(LinkCase):
         self.assertEqual(list(self.link.statuses), ["west.rpki"])
         connection.lose()
         self.reactor.advance(10)
-        other = Serving(self.reactor, "other", HostPort("127.0.0.1", 0), None, self.history)
+        other = Serving(self.reactor, "other", Listen(HostPort("127.0.0.1", 0)), None, self.history)
         connection = Joined(self.reactor, self.link, other)
         other.report(other.rpki, complete=True)
         connection.carry()

@@ -10,7 +10,7 @@ from twisted.application.service import MultiService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import Connect, HostPort, Listen
 from rotoro.session.negotiation import Mode
 from rotoro.table import AttributeStore, IngressState, Snapshot
 from rotoro.wire.rotoro import Health, RecordKind
@@ -18,7 +18,7 @@ from tests.rib.tables import ingresses, random_routes, snapshot_of
 from tests.session.worlds import vrps
 from tests.units.joined import Joined
 
-WESTS = [HostPort("127.0.0.1", 1001), HostPort("127.0.0.1", 1002)]
+WESTS = [Connect(HostPort("127.0.0.1", 1001)), Connect(HostPort("127.0.0.1", 1002))]
 
 
 class West:
@@ -27,7 +27,7 @@ class West:
     def __init__(self, reactor: Any, name: str) -> None:
         self.store = AttributeStore()
         self.routes, self.rpki = new_history(), new_history()
-        self.serving = Serving(reactor, name, HostPort("127.0.0.1", 0), self.routes, self.rpki)
+        self.serving = Serving(reactor, name, Listen(HostPort("127.0.0.1", 0)), self.routes, self.rpki)
 
     def table(self, seed: int, *peers: int) -> Snapshot:
         """Some routes from these peers."""
@@ -37,7 +37,7 @@ class West:
 class RibUnitTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
-        self.unit = RibUnit(self.reactor, "rib", WESTS, Mode.ROTORO, HostPort("127.0.0.1", 0))
+        self.unit = RibUnit(self.reactor, "rib", WESTS, Mode.ROTORO, Listen(HostPort("127.0.0.1", 0)))
         self.parent = MultiService()
         self.unit.attach(self.parent)
         self.parent.startService()

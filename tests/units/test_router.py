@@ -10,12 +10,12 @@ from twisted.application.service import MultiService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import Connect, HostPort, Listen
 from rotoro.session.negotiation import Mode
 from tests.session.worlds import vrps
 from tests.units.joined import Joined
 
-CACHES = [HostPort("127.0.0.1", 1001), HostPort("127.0.0.1", 1002)]
+CACHES = [Connect(HostPort("127.0.0.1", 1001)), Connect(HostPort("127.0.0.1", 1002))]
 
 
 class RouterUnitTests(SynchronousTestCase):
@@ -28,7 +28,8 @@ class RouterUnitTests(SynchronousTestCase):
         self.addCleanup(parent.stopService)
         self.histories = [new_history(), new_history()]
         self.caches = [
-            Serving(self.reactor, "cache", HostPort("127.0.0.1", 0), None, history) for history in self.histories
+            Serving(self.reactor, "cache", Listen(HostPort("127.0.0.1", 0)), None, history)
+            for history in self.histories
         ]
 
     def join(self, number: int) -> Joined:

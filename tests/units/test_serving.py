@@ -9,18 +9,18 @@ from twisted.application.service import MultiService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import HostPort, Listen
 from rotoro.wire.rotoro import Health
 
 
 class ServingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
-        self.serving = Serving(self.reactor, "here", HostPort("127.0.0.1", 323), new_history(), new_history())
+        self.serving = Serving(self.reactor, "here", Listen(HostPort("127.0.0.1", 323)), new_history(), new_history())
 
     def test_tables_are_called_after_the_daemon(self) -> None:
         self.assertEqual([entry.name for entry in self.serving.tables.entries], ["here.routes", "here.rpki"])
-        without = Serving(self.reactor, "x", HostPort("127.0.0.1", 0), None, new_history())
+        without = Serving(self.reactor, "x", Listen(HostPort("127.0.0.1", 0)), None, new_history())
         self.assertEqual([entry.name for entry in without.tables.entries], ["x.rpki"])
 
     def test_it_listens_when_its_parent_starts(self) -> None:

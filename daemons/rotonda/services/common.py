@@ -7,27 +7,35 @@ from pathlib import Path
 
 from twisted.python import usage
 
-from rotoro.net.endpoints import HostPort, host_port
+from rotoro.net.endpoints import Connect, Listen, connect_to, listen_at
 from rotoro.session.negotiation import Mode
 
 LOOPBACK = "127.0.0.1"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def parsed(option: str, text: str) -> HostPort:
-    """HOST:PORT of an option, or the usage error that names the option."""
+def place(option: str, text: str) -> Listen:
+    """Where to listen, from an option, or the usage error that names the option."""
     try:
-        return host_port(text, default_host=LOOPBACK)
+        return listen_at(text, LOOPBACK)
+    except ValueError as wrong:
+        raise usage.UsageError(f"--{option}: {wrong}") from None
+
+
+def server(option: str, text: str) -> Connect:
+    """Where to connect, from an option, or the usage error that names the option."""
+    try:
+        return connect_to(text, LOOPBACK)
     except ValueError as wrong:
         raise usage.UsageError(f"--{option}: {wrong}") from None
 
 
 def add_server(options: usage.Options, option: str, text: str) -> None:
     """One more server to follow; to follow it twice would make two of all that it says."""
-    where = parsed(option, text)
-    if where in options[option]:
-        raise usage.UsageError(f"--{option}: {where} is given twice")
-    options[option].append(where)
+    to = server(option, text)
+    if any(known.where == to.where for known in options[option]):
+        raise usage.UsageError(f"--{option}: {to} is given twice")
+    options[option].append(to)
 
 
 def mode_of(text: str) -> Mode:

@@ -7,19 +7,21 @@ from contextlib import suppress
 from functools import partial
 from getopt import GetoptError, getopt
 from pathlib import Path
+from time import time
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import gatherResults, maybeDeferred
 from twisted.python import usage
 
-from rotonda.services.common import named, parsed, readable
+from rotonda.services.common import named, place, readable
 from rotonda.units.export_connector import ExportTable
 from rotonda.units.file_table import FileTable, Outcome
 from rotonda.units.mrt_connector import MrtTable
 from rotonda.units.serving import SWEEP_SECONDS, Serving, new_history
 from rotonda.units.timer import Timer
 from rotonda.units.watch import Watch
+from rotoro.net.clock import count_steadily
 from rotoro.session.tables import ServedTable
 from rotoro.table import AttributeStore
 
@@ -63,7 +65,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
-        self["listen"], self["name"] = parsed("listen", self["listen"]), named(self["name"])
+        self["listen"], self["name"] = place("listen", self["listen"]), named(self["name"])
         if not self["mrt"] and not self["vrps"]:
             raise usage.UsageError("nothing to serve: give --mrt FILE or --vrps FILE")
 
@@ -82,12 +84,12 @@ class Connector(MultiService):
         serving.attach(self)
         if routes is not None and serving.routes is not None:
             done = partial(self._done, serving.routes)
-            archives = MrtTable(mrt, store, routes, reactor.seconds, serving.changed, done)
+            archives = MrtTable(mrt, store, routes, time, serving.changed, done)
             self._keep(archives, mrt)
             self._every(SWEEP_SECONDS, lambda: archives.loading or store.sweep())
         if vrps:
             done = partial(self._done, serving.rpki)
-            exports = ExportTable(vrps, rpki, reactor.seconds, keep, serving.changed, done)
+            exports = ExportTable(vrps, rpki, time, keep, serving.changed, done)
             self._keep(exports, vrps)
             if not keep:
                 self._every(EXPIRY_SECONDS, exports.load)
@@ -122,4 +124,5 @@ def makeService(options: Options) -> IService:
     """The daemon, assembled but not started."""
     from twisted.internet import reactor
 
+    count_steadily(reactor)
     return Connector(reactor, options)

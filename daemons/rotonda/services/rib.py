@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.python import usage
 
 from rotonda.http import rib_site
-from rotonda.services.common import add_server, mode_of, named, parsed
+from rotonda.services.common import add_server, mode_of, named, place
 from rotonda.units.physical_rib import RibUnit
-from rotoro.net.services import listening
+from rotoro.net.clock import count_steadily
+from rotoro.net.listening import listening
 
 
 class Options(usage.Options):
@@ -34,7 +36,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
-        self["http"], self["listen"] = parsed("http", self["http"]), parsed("listen", self["listen"])
+        self["http"], self["listen"] = place("http", self["http"]), place("listen", self["listen"])
         self["mode"], self["name"] = mode_of(self["mode"]), named(self["name"])
         if not self["west"]:
             raise usage.UsageError("nothing to follow: give --west HOST:PORT")
@@ -47,7 +49,7 @@ class Rib(MultiService):
         super().__init__()
         self.unit = RibUnit(reactor, options["name"], options["west"], options["mode"], options["listen"])
         self.unit.attach(self)
-        site = rib_site(self.unit, reactor.seconds)
+        site = rib_site(self.unit, time)
         listening(reactor, options["http"], site, "http").setServiceParent(self)
 
     def stopService(self) -> Any:
@@ -60,4 +62,5 @@ def makeService(options: Options) -> IService:
     """The daemon, assembled but not started."""
     from twisted.internet import reactor
 
+    count_steadily(reactor)
     return Rib(reactor, options)

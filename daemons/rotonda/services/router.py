@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.python import usage
 
 from rotonda.http import router_site
-from rotonda.services.common import add_server, mode_of, parsed
+from rotonda.services.common import add_server, mode_of, place
 from rotonda.units.router import RouterUnit
-from rotoro.net.services import listening
+from rotoro.net.clock import count_steadily
+from rotoro.net.listening import listening
 
 
 class Options(usage.Options):
@@ -32,7 +34,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
-        self["http"] = parsed("http", self["http"])
+        self["http"] = place("http", self["http"])
         self["mode"] = mode_of(self["mode"])
         if not self["cache"]:
             raise usage.UsageError("nothing to follow: give --cache HOST:PORT")
@@ -45,7 +47,7 @@ class Router(MultiService):
         super().__init__()
         self.unit = RouterUnit(reactor, options["cache"], options["mode"])
         self.unit.attach(self)
-        site = router_site(self.unit, reactor.seconds)
+        site = router_site(self.unit, time)
         listening(reactor, options["http"], site, "http").setServiceParent(self)
 
 
@@ -53,4 +55,5 @@ def makeService(options: Options) -> IService:
     """The daemon, assembled but not started."""
     from twisted.internet import reactor
 
+    count_steadily(reactor)
     return Router(reactor, options)

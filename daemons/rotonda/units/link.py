@@ -8,8 +8,8 @@ from typing import Any
 from twisted.logger import Logger
 
 from rotonda.views.shown import Link, Place
-from rotoro.net.endpoints import HostPort
-from rotoro.net.services import Connecting
+from rotoro.net.connecting import Connecting
+from rotoro.net.endpoints import Connect
 from rotoro.session.base import Session
 from rotoro.session.bracket import Adopt
 from rotoro.session.effects import Effect, Flush, Note, TableStatus, Update
@@ -38,7 +38,7 @@ class WestLink:
     def __init__(
         self,
         reactor: Any,
-        where: HostPort,
+        to: Connect,
         mode: Mode,
         select: Select,
         store: AttributeStore,
@@ -47,14 +47,14 @@ class WestLink:
         told: Callable[[], None],
         fresh: Callable[[], None] = lambda: None,
     ) -> None:
-        self.name = str(where)
+        self.name = str(to)
         self.statuses: dict[str, TableStatus] = {}
         """What the server told of its tables, by their names."""
         self._last_error: str | None = None
         self.follower = FollowingPeer(select, store, adopt, Parameters(name="rotonda"))
         self.router = RouterSession(RTR_TABLE)
         self.session = ClientSession(mode, self.follower, self.router)
-        self.service = Connecting(reactor, where, self.session, self._tell, fresh)
+        self.service = Connecting(reactor, to, self.session, self._tell, fresh)
         self._clock = reactor.seconds
         self._take = take
         self._told = told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from time import time
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -17,7 +18,7 @@ from rotonda.units.link import WestLink
 from rotonda.units.serving import SWEEP_SECONDS, Serving, new_history
 from rotonda.units.timer import Timer
 from rotonda.views.shown import Link
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import Connect, Listen
 from rotoro.session.bracket import Adopt
 from rotoro.session.effects import Update
 from rotoro.session.follower import follow_all
@@ -34,8 +35,8 @@ class RibUnit:
     name = "rotonda-rib"
     version = VERSION
 
-    def __init__(self, reactor: Any, name: str, wests: Sequence[HostPort], mode: Mode, listen: HostPort) -> None:
-        self.started: float = reactor.seconds()
+    def __init__(self, reactor: Any, name: str, wests: Sequence[Connect], mode: Mode, listen: Listen) -> None:
+        self.started = time()
         self._ingresses = IngressRegistry()
         self._disputes: dict[str, str] = {}
         """Why what a link holds now was not taken, by the link."""
@@ -79,10 +80,10 @@ class RibUnit:
 
     # --- what links say ----------------------------------------------------------------------------------------------
 
-    def _link(self, reactor: Any, where: HostPort, mode: Mode) -> WestLink:
-        adopt, name = self._adopter(str(where)), str(where)
+    def _link(self, reactor: Any, to: Connect, mode: Mode) -> WestLink:
+        adopt, name = self._adopter(str(to)), str(to)
         restarted = partial(self._ingresses.restarted, name)
-        return WestLink(reactor, where, mode, follow_all, self.rib.attributes, adopt, self._take, self._told, restarted)
+        return WestLink(reactor, to, mode, follow_all, self.rib.attributes, adopt, self._take, self._told, restarted)
 
     def _adopter(self, link: str) -> Adopt:
         def adopt(described: Ingress) -> Ingress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import time
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -13,7 +14,7 @@ from rotonda.rib.union import Union
 from rotonda.units.link import WestLink
 from rotonda.units.serving import new_history
 from rotonda.views.shown import Link
-from rotoro.net.endpoints import HostPort
+from rotoro.net.endpoints import Connect
 from rotoro.session.effects import Update
 from rotoro.session.follower import follow_rpki
 from rotoro.session.negotiation import Mode
@@ -27,8 +28,8 @@ class RouterUnit:
     name = "rotonda-router"
     version = VERSION
 
-    def __init__(self, reactor: Any, caches: Sequence[HostPort], mode: Mode) -> None:
-        self.started: float = reactor.seconds()
+    def __init__(self, reactor: Any, caches: Sequence[Connect], mode: Mode) -> None:
+        self.started = time()
         self.rpki = Union(new_history())
         store = AttributeStore()
         self.caches = [

@@ -7,8 +7,9 @@ from typing import Any
 
 from twisted.application.service import MultiService
 
-from rotoro.net.endpoints import HostPort
-from rotoro.net.services import ServerFactory, listening
+from rotoro.net.endpoints import Listen
+from rotoro.net.listening import listening
+from rotoro.net.server import ServerFactory
 from rotoro.session.cache import CacheData
 from rotoro.session.parameters import Parameters
 from rotoro.session.tables import ServedTable, ServedTables
@@ -27,7 +28,7 @@ def new_history() -> History:
 class Serving:
     """The east side of a daemon: its tables, served to followers and routers."""
 
-    def __init__(self, reactor: Any, name: str, listen: HostPort, routes: History | None, rpki: History) -> None:
+    def __init__(self, reactor: Any, name: str, listen: Listen, routes: History | None, rpki: History) -> None:
         self.tables = ServedTables()
         self.routes = self.tables.add(f"{name}.routes", RecordKind.ROUTES, routes) if routes is not None else None
         self.rpki = self.tables.add(f"{name}.rpki", RecordKind.RPKI, rpki)

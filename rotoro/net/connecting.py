@@ -1,120 +1,29 @@
-"""Sessions as Twisted services, ready to be given a parent."""
+"""A client session as a service, ready to be given a parent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from twisted.application.internet import ClientService, StreamServerEndpointService, backoffPolicy
+from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rotoro.net.endpoints import HostPort, address_text
+from rotoro.net.endpoints import Connect
 from rotoro.net.protocol import SessionProtocol
 from rotoro.session.base import Session
-from rotoro.session.cache import GOODBYE_RESTART, CacheData, CacheSession
 from rotoro.session.effects import Effect, Streamed, Update, WakeAt
-from rotoro.session.negotiation import ClientSession, serve
-from rotoro.session.parameters import DEFAULT_PARAMETERS, Parameters
-from rotoro.session.peer import ServingPeer
-from rotoro.session.tables import ServedTable, ServedTables
+from rotoro.session.negotiation import ClientSession
 
-MAX_CONNECTIONS = 4096
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 60.0
 LONGEST_ABSENCE_SECONDS = 3600.0
 """No longer does a server keep us away, whatever its goodbye says."""
-
-
-class ServerFactory(Factory):
-    """Connections of routers and followers, on one port."""
-
-    log = Logger()
-    noisy = False
-
-    def __init__(
-        self,
-        clock: IReactorTime,
-        tables: ServedTables,
-        cache: CacheData,
-        parameters: Parameters = DEFAULT_PARAMETERS,
-        max_connections: int = MAX_CONNECTIONS,
-    ) -> None:
-        self.connections: set[SessionProtocol] = set()
-        self.refused = 0
-        self._clock = clock
-        self._tables = tables
-        self._cache = cache
-        self._parameters = parameters
-        self._max = max_connections
-
-    def buildProtocol(self, addr: IAddress | None) -> SessionProtocol | None:
-        """A connection, if there is room for one more."""
-        if len(self.connections) >= self._max:
-            self.refused += 1
-            self.log.warn("{peer}: refused, {n} connections are the limit", peer=address_text(addr), n=self._max)
-            return None
-        protocol = SessionProtocol(self._clock, choose=self._choose, gone=self.connections.discard)
-        self.connections.add(protocol)
-        return protocol
-
-    def changed(self) -> None:
-        """A table that is served has a new state: tell whoever waits for it."""
-        now = self._clock.seconds()
-        self._tell_all(lambda session: session.changed(now))
-
-    def catalogue_changed(self) -> None:
-        """A table came or went."""
-        self._tell_all(lambda session: session.catalogue_changed() if isinstance(session, ServingPeer) else [])
-
-    def status_changed(self, table: ServedTable) -> None:
-        """The unit behind a table fares differently."""
-        self._tell_all(lambda session: session.status_changed(table) if isinstance(session, ServingPeer) else [])
-
-    def goodbye(self, text: str, reason: int = GOODBYE_RESTART, retry: int = 0) -> None:
-        """End all sessions in good order. To routers, any reason but a restart voids what they have from here."""
-        self._tell_all(lambda session: session.goodbye(reason, retry, text))
-
-    def _tell_all(self, what: Callable[[CacheSession | ServingPeer], list[Effect]]) -> None:
-        for protocol in list(self.connections):
-            if isinstance(protocol.session, CacheSession | ServingPeer):
-                protocol.ask(partial(what, protocol.session))
-
-    def _choose(self, first: int) -> Session:
-        return serve(first, self._tables, self._cache, self._parameters)
-
-
-def listening(reactor: Any, where: HostPort, factory: Any, what: str) -> StreamServerEndpointService:
-    """A service that listens, and says in the log where; a port that cannot be had ends the start with its reason."""
-    kind = TCP6ServerEndpoint if ":" in where.host else TCP4ServerEndpoint
-    return _Listening(kind(reactor, where.port, interface=where.host), factory, what)
-
-
-class _Listening(StreamServerEndpointService):
-    """Says where it listens."""
-
-    log = Logger()
-
-    def __init__(self, endpoint: Any, factory: Any, what: str) -> None:
-        super().__init__(endpoint, factory)
-        self._raiseSynchronously = True
-        self._what = what
-
-    def privilegedStartService(self) -> None:
-        """Listen."""
-        super().privilegedStartService()
-        waiting: Any = self._waitingForPort
-        waiting.addCallback(self._told)
-
-    def _told(self, port: Any) -> Any:
-        self.log.info("listening on {where} ({what})", where=address_text(port.getHost()), what=self._what)
-        return port
 
 
 class _ClientFactory(Factory):
@@ -155,20 +64,20 @@ class Connecting(Service):
     def __init__(
         self,
         reactor: Any,
-        where: HostPort,
+        to: Connect,
         session: ClientSession,
         tell: Callable[[Session, Effect], None],
         fresh: Callable[[], None] = lambda: None,
     ) -> None:
-        self.where = where
+        self.to = to
         self._fresh = fresh
         self.session = session
         self.protocol: SessionProtocol | None = None
-        session.peer = str(where)
+        session.peer = str(to)
         self._clock: IReactorTime = reactor
         self._consumer = tell
         self._wake: IDelayedCall | None = None
-        endpoint: Any = _Telling(HostnameEndpoint(reactor, where.host, where.port, timeout=10), self._absent)
+        endpoint: Any = _Telling(HostnameEndpoint(reactor, to.where.host, to.where.port, timeout=10), self._absent)
         self._backoff = backoffPolicy(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, 1.5)
         self._vain = 0
         """Connections in a row that brought no data."""
@@ -200,7 +109,7 @@ class Connecting(Service):
         why = failure.getErrorMessage()
         if why != self._why_absent and not failure.check(CancelledError):
             self._why_absent = why
-            self.log.warn("{where}: no connection: {why}", where=self.where, why=why)
+            self.log.warn("{where}: no connection: {why}", where=self.to, why=why)
         return failure
 
     def _delay(self, attempts: int) -> float:
