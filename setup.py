@@ -9,7 +9,7 @@ try:
 except ImportError:
     extensions = []
 else:
-    extensions = cythonize(["daemons/rotonda/bgp/_bulk.py"])
+    extensions = cythonize(["daemons/rotonda/bgp/_bulk.py", "daemons/rotonda/rpki/_bulk.py"])
     for extension in extensions:
         extension.optional = True  # set here, as cythonize drops the flag
 

@@ -13,7 +13,9 @@ from unittest import mock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from interop.bench.mrt import NoTable, read_table
-from interop.peers.base import AptPeer, CannotInstall, CargoPeer, require
+from interop.peers.base import CannotInstall, require
+from interop.peers.built import CargoPeer, GoPeer
+from interop.peers.debian import AptPeer, UnpackedPeer
 from interop.peers.probe import Answer, BadAnswer, parse
 from interop.peers.processes import Daemon, PeerFailed, cpu_seconds, memory
 from interop.vrps import RpkiData, generate
@@ -183,8 +185,9 @@ class RequireTests(SynchronousTestCase):
 
     def test_without_the_registrys_tool_installing_says_so(self) -> None:
         with mock.patch.dict(os.environ, {"PATH": ""}):
-            for peer in (self.absent, AptPeer("no-such-peer", "no-such-peer")):
-                with self.assertRaises(CannotInstall) as refused:
+            name = "no-such-peer"
+            for peer in (self.absent, AptPeer(name, name), UnpackedPeer(name, name, "sid", name), GoPeer(name, "0")):
+                with self.subTest(kind=type(peer).__name__), self.assertRaises(CannotInstall) as refused:
                     peer.install()
                 self.assertIn("is not here", str(refused.exception))
 

@@ -2,8 +2,9 @@
 
     python -m interop.bench.rtr_full_sync --vrps 500000 --clients 1 10 50 --rounds 3
 
-Our connector (or RIB), rtrtr and StayRTR are started side by side from the same file and asked in turn, in version 1,
-which all have.  Every client's answer is held to the file.  The "floor" sends the same octets straight from a file.
+Our connector (or RIB), rtrtr, routinator and StayRTR are started side by side from the same data and asked in turn, in
+version 1, which all have.  Every client's answer is held to the file.  "raw C" is a C program that sends the same octets
+from its memory (`raw_sender.c`): no server can do much better.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from interop.bench import report
+from interop.bench import raw, report
 from interop.bench.clients import Clients, Fetched
-from interop.peers import ours, probe, rtrtr, stayrtr
+from interop.peers import ours, probe, routinator, rtrtr, stayrtr
 from interop.peers.base import Peer
 from interop.peers.processes import (
     Daemon,
@@ -34,6 +35,7 @@ from interop.peers.processes import (
 from interop.vrps import RpkiData, generate
 
 VERSION = 1
+RAW = "raw C"
 LEAST, MOST = 20, 32  # octets of a VRP on the wire
 
 
@@ -87,6 +89,13 @@ def start_rtrtr(folder: Path, file: Path) -> tuple[int, list[Daemon]]:
     return port, [rtrtr.start_from_file(folder, file, port)]
 
 
+def start_routinator(folder: Path, file: Path) -> tuple[int, list[Daemon]]:
+    """All that it has is local exceptions, and it looks at them again only after a day."""
+    exceptions, port = folder / "exceptions.json", free_port()
+    routinator.write_exceptions(RpkiData.from_json(file.read_bytes()), exceptions)
+    return port, [routinator.start(folder, exceptions, port, refresh=86400)]
+
+
 def start_stayrtr(folder: Path, file: Path) -> tuple[int, list[Daemon]]:
     port = free_port()
     return port, [stayrtr.start(folder, file, port, VERSION)]
@@ -97,6 +106,7 @@ CONTENDERS: dict[str, tuple[Start, Peer | None]] = {
     "connector": (start_connector, None),
     "rib": (start_rib, None),
     "rtrtr": (start_rtrtr, rtrtr.RTRTR),
+    "routinator": (start_routinator, routinator.ROUTINATOR),
     "stayrtr": (start_stayrtr, stayrtr.STAYRTR),
 }
 
@@ -119,7 +129,7 @@ def main(words: list[str] | None = None) -> int:
         most = (1 << 16) + options.vrps * MOST
         clients = ending.enter_context(Clients(max(options.clients), most, options.vrps * LEAST))
         servers = [_start(name, folder, file, data, ending) for name in options.servers]
-        servers.append(_start_floor(folder, servers[0].port, most, ending))
+        servers.append(_start_raw(folder, servers[0].port, most, ending))
         _compare(servers, clients, options.clients, options.rounds, data)
         print(_report(servers, options.clients, options.rounds, data))
     return 0
@@ -130,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vrps", type=int, default=500_000)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--servers", nargs="+", choices=CONTENDERS, default=["connector", "rtrtr", "stayrtr"])
+    parser.add_argument("--servers", nargs="+", choices=CONTENDERS, default=["connector", "rtrtr", "routinator", "stayrtr"])
     return parser
 
 
@@ -144,15 +154,10 @@ def _start(name: str, folder: Path, file: Path, data: RpkiData, ending: contextl
     return Server(name, port, daemons, time.perf_counter() - started, {}, memory(daemons[-1].pid))
 
 
-def _start_floor(folder: Path, like: int, most: int, ending: contextlib.ExitStack) -> Server:
-    reader = probe.Reader(bytearray(most))
-    probe.fetch_many([reader], like, [VERSION], 120)
-    file, port = folder / "answer", free_port()
-    file.write_bytes(reader.buffer[: reader.used])
-    daemon = Daemon("floor", [sys.executable, Path(__file__).with_name("floor.py"), str(port), file], folder)
+def _start_raw(folder: Path, like: int, most: int, ending: contextlib.ExitStack) -> Server:
+    port, daemon = raw.start(folder, raw.recorded(like, VERSION, most))
     ending.callback(daemon.stop)
-    daemon.expect_port(port)
-    return Server("(floor)", port, [daemon], 0, {}, memory(daemon.pid))
+    return Server(RAW, port, [daemon], 0, {}, memory(daemon.pid))
 
 
 def _compare(servers: list[Server], clients: Clients, counts: list[int], rounds: int, data: RpkiData) -> None:

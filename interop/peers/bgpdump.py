@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from interop.peers.base import AptPeer
+from interop.peers.debian import AptPeer
 from interop.peers.processes import PeerFailed
 
 BGPDUMP = AptPeer("bgpdump", "bgpdump")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # what the script `twistd` does, for the Python that runs this, from any folder
 _TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile="]
 SERVICE_UNAVAILABLE = 503
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PYTHONPATH": f"{ROOT}:{ROOT / 'daemons'}",
     "PYTHONUNBUFFERED": "1",
     # as installed programs have it: compiled once, and not at each start
@@ -41,10 +41,12 @@ def start_rib(folder: Path, port: int, http: int, west: Sequence[int], options: 
     return _start(folder, "rotonda-rib", [*_each("--west", map(_address, west)), *listening, *options])
 
 
-def start_router(folder: Path, http: int, caches: Sequence[int], mode: str = "auto") -> Daemon:
+def start_router(
+    folder: Path, http: int, caches: Sequence[int], mode: str = "auto", options: Sequence[str] = ()
+) -> Daemon:
     """The east: holds what the caches on these ports say, shown over HTTP."""
     asked = _each("--cache", map(_address, caches))
-    return _start(folder, "rotonda-router", [*asked, "--mode", mode, "--http", f"{LOOPBACK}:{http}"])
+    return _start(folder, "rotonda-router", [*asked, "--mode", mode, "--http", f"{LOOPBACK}:{http}", *options])
 
 
 def status(http: int) -> dict[str, Any]:
@@ -78,4 +80,4 @@ def _address(port: int) -> str:
 
 
 def _start(folder: Path, name: str, words: Sequence[str]) -> Daemon:
-    return Daemon(f"{name}-{len(list(folder.glob(f'{name}-*.log')))}", [*_TWISTD, name, *words], folder, _ENVIRONMENT)
+    return Daemon(f"{name}-{len(list(folder.glob(f'{name}-*.log')))}", [*_TWISTD, name, *words], folder, ENVIRONMENT)

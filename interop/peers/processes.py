@@ -56,8 +56,14 @@ class Daemon:
     patience = 5.0  # seconds between the request to end and the end
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        commanded: bool = False,
     ) -> None:
+        """Start it; one that is `commanded` takes orders from `tell`."""
         self.name = name
         self.folder = folder
         self.log = folder / f"{name}.log"
@@ -66,7 +72,7 @@ class Daemon:
                 [str(word) for word in command],
                 cwd=folder,
                 env={**os.environ, **(environment or {})},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if commanded else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -81,6 +87,12 @@ class Daemon:
     def pid(self) -> int:
         return self.process.pid
 
+    def tell(self, order: str) -> None:
+        """Give a line of orders to one that is commanded."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{order}\n".encode())
+        self.process.stdin.flush()
+
     def stop(self) -> None:
         """Ask the process to end, insist when patience is over, and wait until it is gone.  Safe to call twice."""
         if self.process.poll() is None:
@@ -90,6 +102,8 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
     def lines(self) -> list[str]:
         """What the process has said so far."""

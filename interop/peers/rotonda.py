@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from interop.peers.base import CargoPeer
+from interop.peers.built import CargoPeer
 from interop.peers.processes import LOOPBACK, Daemon
 
 ROTONDA = CargoPeer("rotonda", "0.6.0", only_for_benchmarks=True)

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interop.peers.base import AptPeer
+from interop.peers.debian import AptPeer, UnpackedPeer
 from interop.peers.processes import LOOPBACK, Daemon
 
 STAYRTR = AptPeer("stayrtr", "stayrtr")
+STAYRTR_06 = UnpackedPeer("stayrtr-0.6", "stayrtr", "bookworm-backports", "usr/bin/stayrtr")
 
 
-def start(folder: Path, vrps: Path, port: int, version: int = 1) -> Daemon:
-    """Serve that file once; it listens when the file is read.  A day passes before it looks at the file again."""
+def start(
+    folder: Path, vrps: Path, port: int, version: int = 1, peer: AptPeer | UnpackedPeer = STAYRTR, refresh: int = 86400
+) -> Daemon:
+    """Serve that file; it listens when the file is read. By itself it looks at the file again only after a day."""
+    return Daemon(f"stayrtr-{port}", [peer.binary(), *_words(vrps, port, version, refresh)], folder)
+
+
+def start_tls(
+    folder: Path, vrps: Path, port: int, secure: int, issued: tuple[Path, Path], peer: AptPeer | UnpackedPeer = STAYRTR
+) -> Daemon:
+    """The same in version 1, on another port with TLS, too, by a certificate and its key."""
+    certificate, key = issued
+    words = ["-tls.bind", f"{LOOPBACK}:{secure}", "-tls.cert", str(certificate), "-tls.key", str(key)]
+    return Daemon(f"stayrtr-{port}", [peer.binary(), *_words(vrps, port, 1, 86400), *words], folder)
+
+
+def _words(vrps: Path, port: int, version: int, refresh: int) -> list[str]:
     listening = ["-bind", f"{LOOPBACK}:{port}", "-metrics.addr", "", "-protocol", str(version)]
-    reading = ["-cache", str(vrps), "-refresh", "86400", "-checktime=false", "-loglevel", "info"]
-    return Daemon(f"stayrtr-{port}", [STAYRTR.binary(), *listening, *reading], folder)
+    return [*listening, "-cache", str(vrps), "-refresh", str(refresh), "-checktime=false", "-loglevel", "info"]

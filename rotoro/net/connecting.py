@@ -16,14 +16,16 @@ from twisted.python.failure import Failure
 
 from rotoro.net.endpoints import Connect
 from rotoro.net.protocol import SessionProtocol
+from rotoro.net.surroundings import Surroundings
+from rotoro.net.tls import TlsClient
 from rotoro.session.base import Session
-from rotoro.session.effects import Effect, Streamed, Update, WakeAt
+from rotoro.session.effects import Effect, Note, Streamed, Update, WakeAt
 from rotoro.session.negotiation import ClientSession
 
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 60.0
-LONGEST_ABSENCE_SECONDS = 3600.0
-"""No longer does a server keep us away, whatever its goodbye says."""
+LONGEST_ABSENCE_SECONDS = 7200.0
+"""No longer does a server keep us away, whatever it says: the longest Retry that RTR allows."""
 
 
 class _ClientFactory(Factory):
@@ -34,8 +36,8 @@ class _ClientFactory(Factory):
     ) -> None:
         self._clock, self._session, self._tell, self._service = clock, session, tell, service
 
-    def buildProtocol(self, addr: IAddress | None) -> SessionProtocol:
-        protocol = SessionProtocol(self._clock, session=self._session, tell=self._tell)
+    def buildProtocol(self, addr: IAddress | None) -> SessionProtocol:  # type: ignore[override]
+        protocol = SessionProtocol(Surroundings(self._clock, tell=self._tell), self._session)
         self._service.connected(protocol)
         return protocol
 
@@ -43,11 +45,20 @@ class _ClientFactory(Factory):
 class _Telling:
     """An endpoint that tells why it could not connect, which `ClientService` keeps to itself."""
 
-    def __init__(self, endpoint: HostnameEndpoint, failed: Callable[[Failure], Failure]) -> None:
-        self._endpoint, self._failed = endpoint, failed
+    def __init__(
+        self,
+        endpoint: HostnameEndpoint,
+        failed: Callable[[Failure], Failure],
+        tls: TlsClient | None,
+        clock: IReactorTime,
+    ) -> None:
+        self._endpoint, self._failed, self._tls, self._clock = endpoint, failed, tls, clock
 
     def connect(self, factory: Factory) -> Any:
-        return self._endpoint.connect(factory).addErrback(self._failed)
+        if self._tls is None:
+            return self._endpoint.connect(factory).addErrback(self._failed)
+        made = self._endpoint.connect(self._tls.wrap(factory, self._clock))
+        return made.addCallbacks(lambda transport: transport.wrappedProtocol, self._failed)
 
     def __repr__(self) -> str:
         return repr(self._endpoint)
@@ -68,8 +79,12 @@ class Connecting(Service):
         session: ClientSession,
         tell: Callable[[Session, Effect], None],
         fresh: Callable[[], None] = lambda: None,
+        *,
+        at_once: bool = True,
     ) -> None:
+        """With `at_once` it connects when the service starts, else only when it is told to `go`."""
         self.to = to
+        self._going = at_once
         self._fresh = fresh
         self.session = session
         self.protocol: SessionProtocol | None = None
@@ -77,11 +92,14 @@ class Connecting(Service):
         self._clock: IReactorTime = reactor
         self._consumer = tell
         self._wake: IDelayedCall | None = None
-        endpoint: Any = _Telling(HostnameEndpoint(reactor, to.where.host, to.where.port, timeout=10), self._absent)
+        self.tls = TlsClient(to.tls, str(to), to.where.host, session.offers, self._refused) if to.tls else None
+        """What is known of TLS here; None without."""
+        server = HostnameEndpoint(reactor, to.where.host, to.where.port, timeout=10)
+        endpoint: Any = _Telling(server, self._absent, self.tls, reactor)
         self._backoff = backoffPolicy(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, 1.5)
         self._vain = 0
         """Connections in a row that brought no data."""
-        self._why_absent = ""
+        self._why_absent = self._why_refused = ""
         self._client = ClientService(
             endpoint, _ClientFactory(reactor, session, self._tell, self), retryPolicy=self._delay, clock=reactor
         )
@@ -89,7 +107,24 @@ class Connecting(Service):
     def startService(self) -> None:
         """Connect, and stay connected."""
         super().startService()
-        self._client.startService()
+        if self._going:
+            self._client.startService()
+
+    def go(self) -> None:
+        """Connect, after `stand_by`."""
+        if not self._going and self.running:
+            self._client.startService()
+        self._going = True
+
+    def stand_by(self) -> None:
+        """Be without a connection until `go`; what the session holds stays, until it expires."""
+        if self._going and self.running:
+            self._client.stopService()
+        self._going = False
+
+    def watch(self) -> None:
+        """Give up in time what the session holds from an earlier life, though it may never be connected."""
+        self._woken()
 
     def stopService(self) -> Any:
         """Disconnect for good."""
@@ -109,13 +144,24 @@ class Connecting(Service):
         why = failure.getErrorMessage()
         if why != self._why_absent and not failure.check(CancelledError):
             self._why_absent = why
-            self.log.warn("{where}: no connection: {why}", where=self.to, why=why)
+            self._complain(f"no connection: {why}")
         return failure
+
+    def _refused(self, why: str) -> None:
+        """TLS did not come about: the same, until there was data again."""
+        if why != self._why_refused:
+            self._why_refused = why
+            self._complain(why)
+
+    def _complain(self, text: str) -> None:
+        self.log.warn("{where}: {text}", where=self.to, text=text)
+        self._consumer(self.session, Note(text, warning=True))
 
     def _delay(self, attempts: int) -> float:
         """When to connect again: a server that takes connections and gives nothing is no better than none.
 
-        What its goodbye wished holds for the first attempt after it; if that fails, the back-off goes on as ever.
+        What its goodbye wished, or Retry after a query that failed, holds for the first attempt after it; if that finds
+        nobody there, nothing was asked, and the back-off goes on as ever.
         """
         wished = min(float(self.session.retry_seconds), LONGEST_ABSENCE_SECONDS) if attempts == 1 else 0.0
         return max(self._backoff(max(attempts, self._vain)), wished)
@@ -126,7 +172,7 @@ class Connecting(Service):
             self._sleep(effect.when)
         else:
             if isinstance(effect, Update | Streamed):
-                self._vain = 0
+                self._vain, self._why_refused = 0, ""
             self._consumer(session, effect)
 
     def _sleep(self, when: float | None) -> None:
@@ -136,6 +182,6 @@ class Connecting(Service):
             self._wake = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._woken)
 
     def _woken(self) -> None:
-        if self.protocol is None or not self.protocol.connected:
+        if self.protocol is None or not (self.protocol.connected and self.protocol.began):
             for effect in self.session.wake(self._clock.seconds()):
                 self._tell(self.session, effect)

@@ -111,11 +111,17 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A server to connect to. Of several, those with the lowest `preference` are asked first (RFC 8210 section 10)."""
+    """A server to connect to. Of several, those with the lowest `preference` are asked first (RFC 8210 section 10).
+
+    What a cache announces twice, or withdraws and never announced, is taken if `tolerant`, and so are ASPAs of draft 10
+    of 8210bis if `old_aspa`.
+    """
 
     where: HostPort
     tls: ClientTls | None = None
     preference: int = 0
+    tolerant: bool = False
+    old_aspa: bool = False
 
     def __str__(self) -> str:
         return _text(self.where, self.tls)
@@ -158,6 +164,7 @@ def connect_to(text: str, default_host: str | None = None) -> Connect:
     secure, where, words = _parts(text, None, default_host)
     settings = _Settings(words)
     preference = settings.number("preference", 0, 255)
+    tolerant, old_aspa = settings.flag("tolerant"), settings.flag("old-aspa")
     tls = None
     if secure:
         tls = ClientTls(
@@ -169,7 +176,7 @@ def connect_to(text: str, default_host: str | None = None) -> Connect:
         if (tls.certificate is None) != (tls.key is None):
             raise ValueError("certificate and key belong together")
     settings.nothing_left(secure)
-    return Connect(where, tls, preference)
+    return Connect(where, tls, preference, tolerant, old_aspa)
 
 
 def _parts(text: str, default_port: int | None, default_host: str | None) -> tuple[bool, HostPort, list[str]]:

@@ -1,115 +1,91 @@
 """Drives a session over a Twisted transport: octets to PDUs, effects to calls.
 
-Output is pulled: the transport asks for the next piece when it has room, and what waits is references to octets that
-all connections share. A peer that does not read costs its place in them; one whose answers pile up is not read either.
+Thousands of routers are connected and silent: whatever serves only the moment, be it a decoder, a queue or a timer, is
+there only in that moment.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IPullProducer,
-    IReactorTime,
-    ISSLTransport,
-)
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, INegotiated, IProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rotoro.net.endpoints import address_text
+from rotoro.net.connection import Conversing, cancel
+from rotoro.net.surroundings import Surroundings
 from rotoro.session.base import Session
 from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
-from rotoro.session.negotiation import Refused
+from rotoro.session.negotiation import ClientSession, Refused, keep_to
 from rotoro.wire.codec import encode
 from rotoro.wire.decoder import Decoder
 from rotoro.wire.errors import InternalError, ProtocolError, TransportFailed
-from rotoro.wire.pdu import HEADER_LENGTH
-
-FIRST_OCTET_SECONDS = 30.0
-"""How long who has connected may take to say anything."""
-
-HEADER_SECONDS = 10.0
-PDU_SECONDS = 30.0
-"""How long a begun header, and a begun PDU, may take to become whole."""
-
-LINGER_SECONDS = 2.0
-"""How long a closed connection is still read, so that our last words are not lost to a reset."""
-
-LAST_WRITE_SECONDS = 60.0
-"""How long a peer that has closed its side may take to read the end of what it asked for."""
-
-SEND_LIMIT = 4 << 20
-"""Octets that Twisted offers to the kernel at once; its own 128 KiB copies every piece once more."""
-
-SMALL = 1 << 16
-"""Pieces up to this size, in octets, are joined before they are written."""
-
-BACKLOG = 1 << 18
-"""Octets of answers that may wait before a peer is no longer read."""
+from rotoro.wire.pdu import HEADER_LENGTH, Pdu
+from rotoro.wire.rtr import ErrorReport
 
 
-@implementer(IPullProducer, IHalfCloseableProtocol)
-class SessionProtocol(Protocol):
+@implementer(IProtocol, IHandshakeListener)
+class SessionProtocol(Conversing):
     """One session on one connection.
 
-    `choose` gives the session for the first octet, or refuses; a client's session is there from the beginning and
-    speaks first. `tell` gets the effects that are not the connection's own.
+    A server's session is chosen by the first octet; a client's is there from the beginning and speaks first.
     """
 
-    log = Logger()
+    __slots__ = (
+        "_decoder", "_held", "_met", "_partial", "_patience", "_wake", "_wish", "began", "errors_received",
+        "errors_sent", "octets_in", "pdus_in", "session", "since",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        choose: Callable[[int], Any] | None = None,
-        session: Session | None = None,
-        tell: Callable[[Session, Effect], None] | None = None,
-        gone: Callable[[SessionProtocol], None] | None = None,
-    ) -> None:
+    def __init__(self, around: Surroundings, session: Session | None = None) -> None:
+        super().__init__(around)
         self.session = session
-        self.peer = "?"
+        self.began = False
+        """Whether the session has, or had, the connection; with TLS not before the handshake is done."""
+        self.since = 0.0
+        """When the connection was made, by the clock."""
         self.octets_in = 0
-        self.octets_out = 0
-        self._clock = clock
-        self._choose = choose
-        self._tell = tell
-        self._gone = gone
-        self._decoder = Decoder()
-        self._queue: deque[bytes] = deque()
-        self._own_octets = 0
-        self._producing = False
-        self._reading = True
-        self._closing: str | None = None
-        self._half_closed = False
-        self._lost = False
+        self.pdus_in = 0
+        """PDUs that the session got; a run counts as one."""
+        self.errors_sent = self.errors_received = 0
+        self._met = False
+        self._decoder: Decoder | None = None
+        """There while a PDU has begun."""
+        self._held: tuple[int, Pdu] | None = None
+        """What came and has to wait for its turn; nothing is read until then."""
+        self._wish: float | None = None
+        """When the session wants to be woken, as long as no alarm is set."""
         self._wake: IDelayedCall | None = None
         self._partial: IDelayedCall | None = None
-        self._linger: IDelayedCall | None = None
-        self._left = False
-        self._whole = 0
-        """PDUs that the session got; a run counts as one."""
         self._patience = 0.0
+
+    @property
+    def queries(self) -> int:
+        """How many queries a router has made."""
+        return getattr(self.session, "queries", 0)
 
     # --- what Twisted calls ------------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        """A connection is up."""
-        transport: Any = self.transport
-        transport.SEND_LIMIT = SEND_LIMIT
-        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
-            getattr(transport, option, lambda on: None)(True)
-        self.peer = address_text(transport.getPeer())
+        """A connection is up; with TLS nothing is said or heard before the handshake is done."""
+        self.since = self._around.clock.seconds()
+        if not INegotiated.providedBy(self.transport):
+            self._open()
+
+    def handshakeCompleted(self) -> None:
+        """A connection with TLS is up, and what is spoken may have been agreed on."""
+        if isinstance(self.session, ClientSession):
+            self.session.settle(self.transport.negotiatedProtocol)
+        self._open()
+
+    def _open(self) -> None:
+        self.began = True
         if self.session is not None:
             self._begin(self.session)
         else:
-            why = f"nothing said in {FIRST_OCTET_SECONDS:.0f} s"
-            self._partial = self._clock.callLater(FIRST_OCTET_SECONDS, self._close, why)
+            seconds = self._around.limits.first_octet_seconds
+            self._within(seconds, self._close, f"nothing said in {seconds:.0f} s")
 
     def dataReceived(self, data: bytes) -> None:
         """Octets, cut anywhere."""
@@ -118,75 +94,41 @@ class SessionProtocol(Protocol):
         self.octets_in += len(data)
         if self.session is None and not self._chosen(data[0]):
             return
-        session, now = self.session, self._clock.seconds()
+        session, now = self.session, self._around.clock.seconds()
         assert session is not None  # `_chosen` saw to it
         session.heard(now)
+        if self._decoder is None:
+            self._decoder = session.decoder()
         self._decoder.receive(data)
-        passed = self._whole + self._decoder.skipped
-        self.ask(lambda: self._take(session, now))
-        self._watch_partial(self._whole + self._decoder.skipped > passed)
+        if self._held is None:
+            self._do(lambda: self._take(session, now))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         for call in (self._wake, self._partial, self._linger):
-            _cancel(call)
+            cancel(call)
+        self._wake = self._partial = self._linger = self._held = self._outgoing = self._decoder = None
         self._lost = True
         self.connected = 0
-        self._queue.clear()
-        if self.session is not None:
-            if self._closing is None:
-                self.log.info("{peer}: connection lost: {why}", peer=self.peer, why=reason.getErrorMessage())
+        if self.began and self._closing is None:
+            unused = "" if self.session is not None else " before anything was said"
+            self._say("lost", f"connection lost{unused}: {reason.getErrorMessage()}")
+        if self.session is not None and self.began:
             self._closing = self._closing or "connection lost"
             lost = self.session.lost
-            self.ask(lambda: lost(self._clock.seconds()))
-        if self._gone is not None:
-            self._gone(self)
+            self.ask(lambda: lost(self._around.clock.seconds()))
+        if self._around.gone is not None:
+            self._around.gone(self)
 
-    def readConnectionLost(self) -> None:
-        """The peer will say no more, but may still read what it asked for."""
-        self._half_closed = True
-        transport: Any = self.transport
-        if self._left:
-            transport.loseConnection()
-        elif not self._producing:
-            self._close("the peer closed its side")
-
-    def writeConnectionLost(self) -> None:
-        """Our side is closed, as we wished."""
-
-    def resumeProducing(self) -> None:
-        """The transport has room."""
-        transport: Any = self.transport
-        if self._queue:
-            piece = self._next_piece()
-            self.octets_out += len(piece)
-            transport.write(piece)
-            if self._closing is not None:
-                self._leave_within(LAST_WRITE_SECONDS)
-            elif self.session is not None:
-                self.session.progressed(self._clock.seconds())
-            return
-        transport.unregisterProducer()
-        self._producing, self._own_octets = False, 0
-        self._read(True)
-        if self._closing is not None:
-            self._leave()
-        elif self.session is not None:
-            drained = self.session.drained
-            self.ask(lambda: drained(self._clock.seconds()))
-            if self._half_closed and not self._producing:
-                self._close("the peer closed its side")
-
-    def stopProducing(self) -> None:
-        """The connection is going away."""
-        self._queue.clear()
-
-    # --- what we do --------------------------------------------------------------------------------------------------
+    # --- what a session wants ----------------------------------------------------------------------------------------
 
     def ask(self, step: Callable[[], list[Effect]]) -> None:
         """Do what a step of the session wants; one bad peer never harms another, not even through our own mistakes."""
+        self._do(lambda: self._step(step))
+
+    def _step(self, step: Callable[[], list[Effect]]) -> None:
         try:
-            self.perform(step())
+            self._perform(step())
         except Exception as bug:
             self.log.failure("{peer}: our mistake", peer=self.peer)
             self._own_up(InternalError(type(bug).__name__))
@@ -195,149 +137,170 @@ class SessionProtocol(Protocol):
         """Tell the peer, and whoever listens here, that it is over; what fails now must not keep the connection."""
         try:
             if self.session is not None:
-                self.perform(self.session.fail(mistake))
+                self._perform(self.session.fail(mistake))
         except Exception:
             self.log.failure("{peer}: our mistake, again", peer=self.peer)
         self._close("our mistake")
-        self._push()
 
-    def perform(self, effects: list[Effect]) -> None:
-        """Do what a session wants."""
+    def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send(version, pdu):
-                    octets = encode(pdu, version)
-                    self._own_octets += len(octets)
-                    self._queue.append(octets)
+                    if isinstance(pdu, ErrorReport):
+                        self.errors_sent += 1
+                        self._around.counters.errors_sent[pdu.code] += 1
+                    self._queue().put(encode(pdu, version))
                 case Stream(chunks):
-                    self._queue.extend(chunks)
+                    self._queue().share(chunks)
                 case WakeAt(when) if not self._lost:
-                    _cancel(self._wake)
-                    self._wake = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._woken)
+                    self._wish = when
                 case Close(reason):
                     self._close(reason)
                 case _:
                     self._pass_on(effect)
-        self._push()
 
-    def _take(self, session: Session, now: float) -> list[Effect]:
-        try:
-            for version, pdu in self._decoder.items():
-                self._whole += 1
-                self.perform(session.receive(version, pdu, now))
-                if self._closing is not None:
-                    break
-        except ProtocolError as broken:
-            return session.broken(broken, now)
-        return []
+    def _pass_on(self, effect: Effect) -> None:
+        if isinstance(effect, Note):
+            self._say("note", effect.text, effect.warning)
+        if self._around.tell is not None and self.session is not None:
+            self._around.tell(self.session, effect)
 
     def _begin(self, session: Session) -> None:
         self.session, session.peer = session, self.peer
-        self._decoder.rotoro_limit = session.max_pdu
         start: Any = session
-        self.ask(lambda: start.start(self._clock.seconds()))
+        self.ask(lambda: start.start(self._around.clock.seconds()))
 
     def _chosen(self, first: int) -> bool:
-        assert self._choose is not None  # a server's protocol has it
+        assert self._around.choose is not None  # a server has it
         try:
-            session = self._choose(first)
+            if INegotiated.providedBy(self.transport):
+                keep_to(self.transport.negotiatedProtocol, first)
+            session = self._around.choose(first)
         except Refused as refused:
             self._close(str(refused))
             return False
         self._begin(session)
         return True
 
-    def _pass_on(self, effect: Effect) -> None:
-        if isinstance(effect, Note):
-            log = self.log.warn if effect.warning else self.log.info
-            log("{peer}: {text}", peer=self.peer, text=effect.text)
-        if self._tell is not None and self.session is not None:
-            self._tell(self.session, effect)
+    def _progressed(self) -> None:
+        if self.session is not None:
+            self.session.progressed(self._around.clock.seconds())
+
+    def _drained(self) -> None:
+        if self.session is not None:
+            drained = self.session.drained
+            self._step(lambda: drained(self._around.clock.seconds()))
+
+    def _settle(self) -> None:
+        """Set the alarm that the session wished, if it is still to be set."""
+        session = self.session
+        if session is None or self._lost:
+            return
+        if session.resting:
+            cancel(self._wake)
+            self._wake = None
+        elif self._wish is not None:
+            cancel(self._wake)
+            clock = self._around.clock
+            self._wake = clock.callLater(max(0.0, self._wish - clock.seconds()), self._woken)
+        self._wish = None
+        if not self._met and session.met:
+            self._met = True
+            if self._around.met is not None:
+                self._around.met(self)
 
     def _woken(self) -> None:
         self._wake = None
-        if self.session is not None and self._closing is None:
-            wake = self.session.wake
-            self.ask(lambda: wake(self._clock.seconds()))
+        if self.session is not None:
+            wake = self.session.wake if self._closing is None else self.session.expire
+            self.ask(lambda: wake(self._around.clock.seconds()))
 
-    def _push(self) -> None:
-        """Let the transport ask for what waits."""
-        transport: Any = self.transport
-        if self._own_octets > BACKLOG:
-            self._read(False)
-        if self._queue and not self._producing and transport is not None and transport.connected:
-            self._producing = True
-            transport.registerProducer(self, False)
+    # --- what is heard -----------------------------------------------------------------------------------------------
 
-    def _next_piece(self) -> bytes:
-        """What is written next: a shared chunk as it is, or small pieces together."""
-        piece = self._queue.popleft()
-        if len(piece) >= SMALL or not self._queue or len(self._queue[0]) >= SMALL:
-            return piece
-        pieces, size = [piece], len(piece)
-        while self._queue and size + len(self._queue[0]) <= SMALL:
-            pieces.append(self._queue.popleft())
-            size += len(pieces[-1])
-        return b"".join(pieces)
+    def _take(self, session: Session, now: float) -> None:
+        """Give the session what is whole, as far as it may have it now."""
+        decoder = self._decoder
+        assert decoder is not None  # who calls has just filled it
+        passed = self.pdus_in + decoder.skipped
+        self._step(lambda: self._receive(session, decoder, now))
+        if self._held is None:
+            self._watch_partial(decoder, self.pdus_in + decoder.skipped > passed)
+            if not decoder.pending:
+                self._decoder = None
 
-    def _read(self, on: bool) -> None:
-        if on != self._reading:
-            transport: Any = self.transport
-            self._reading = on
-            (transport.resumeProducing if on else transport.pauseProducing)()
+    def _receive(self, session: Session, decoder: Decoder, now: float) -> list[Effect]:
+        try:
+            for version, pdu in decoder.items():
+                if self._around.toll is not None and (seconds := self._around.toll(self, pdu, now)):
+                    self._hold(version, pdu, seconds)
+                    break
+                self._hear(session, version, pdu, now)
+                if self._closing is not None:
+                    break
+        except ProtocolError as broken:
+            return session.broken(broken, now)
+        return []
 
-    def _watch_partial(self, whole: bool) -> None:
+    def _hear(self, session: Session, version: int, pdu: Pdu, now: float) -> None:
+        self.pdus_in += 1
+        if isinstance(pdu, ErrorReport):
+            self.errors_received += 1
+            self._around.counters.errors_received[pdu.code] += 1
+        self._perform(session.receive(version, pdu, now))
+
+    @property
+    def _owes(self) -> bool:
+        return self._held is not None
+
+    def _hold(self, version: int, pdu: Pdu, seconds: float) -> None:
+        """This has to wait for its turn, and so has what the peer says after it."""
+        self._around.counters.delayed += 1
+        self._say("delayed", f"{pdu.title} has to wait: too many full loads from this address")
+        self._held = version, pdu
+        self._read(False)
+        self._within(seconds, self._turn)
+
+    def _turn(self) -> None:
+        """It may be its turn now."""
+        self._partial = None
+        session, held, toll, now = self.session, self._held, self._around.toll, self._around.clock.seconds()
+        if session is None or held is None or toll is None or self._closing is not None:
+            return
+        if seconds := toll(self, held[1], now):
+            self._within(seconds, self._turn)
+            return
+        self._held = None
+        self._read(True)
+        self._do(lambda: self._go_on(session, held, now))
+
+    def _go_on(self, session: Session, held: tuple[int, Pdu], now: float) -> None:
+        def hear() -> list[Effect]:
+            self._hear(session, *held, now)
+            return []
+
+        self._step(hear)
+        if self._closing is None and self._decoder is not None:
+            self._take(session, now)
+
+    def _watch_partial(self, decoder: Decoder, whole: bool) -> None:
         """A PDU that has begun must become whole in time, however the peer drips."""
-        pending = self._decoder.pending
-        seconds = HEADER_SECONDS if pending < HEADER_LENGTH else PDU_SECONDS
+        pending, limits = decoder.pending, self._around.limits
+        seconds = limits.header_seconds if pending < HEADER_LENGTH else limits.pdu_seconds
         if whole or not pending or seconds != self._patience:
-            _cancel(self._partial)
+            cancel(self._partial)
             self._partial = None
         if pending and self._partial is None and self._closing is None:
             self._patience = seconds
-            self._partial = self._clock.callLater(seconds, self._late)
+            self._within(seconds, self._late)
+
+    def _within(self, seconds: float, what: Callable[..., None], *arguments: object) -> None:
+        cancel(self._partial)
+        self._partial = self._around.clock.callLater(seconds, what, *arguments)
 
     def _late(self) -> None:
         self._partial = None
-        session = self.session
-        assert session is not None  # or there would be no decoder at work
-        what = f"a PDU of which {self._decoder.pending} octets came did not become whole in {self._patience:.0f} s"
+        session, decoder = self.session, self._decoder
+        if session is None or decoder is None or self._closing is not None:
+            return
+        what = f"a PDU of which {decoder.pending} octets came did not become whole in {self._patience:.0f} s"
         self.ask(lambda: session.fail(TransportFailed(what)))
-
-    def _close(self, reason: str) -> None:
-        if self._closing is None:
-            self._closing = reason
-            self.log.info("{peer}: closing: {reason}", peer=self.peer, reason=reason)
-        if self._lost:
-            return
-        if not self._queue and not self._producing:
-            self._leave()
-        elif self._linger is None:
-            self._leave_within(LAST_WRITE_SECONDS)
-
-    def _leave(self) -> None:
-        """Say that we are done, and go on reading for a moment: unread input would make a reset of our last words."""
-        transport: Any = self.transport
-        if self._left or transport is None:
-            return
-        self._left = True
-        # A transport with TLS passes on what it does not have itself: that would cut off TLS's own last words.
-        half_close = getattr(transport, "loseWriteConnection", None)
-        if half_close is None or self._half_closed or ISSLTransport.providedBy(transport):
-            self._leave_within(LAST_WRITE_SECONDS)
-            transport.loseConnection()
-        else:
-            self._leave_within(LINGER_SECONDS)
-            self._read(True)
-            half_close()
-
-    def _leave_within(self, seconds: float) -> None:
-        """However the peer behaves, it is over then."""
-        transport: Any = self.transport
-        _cancel(self._linger)
-        self._linger = self._clock.callLater(seconds, transport.abortConnection)
-
-
-def _cancel(call: IDelayedCall | None) -> None:
-    if call is not None and call.active():
-        call.cancel()

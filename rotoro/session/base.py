@@ -13,8 +13,9 @@ from typing import Any, ClassVar, TypeVar
 from rotoro.session.effects import Close, Effect, Send
 from rotoro.wire.bulk import PREFIX_FORMS, Prefixes, encode_prefixes
 from rotoro.wire.codec import encode
-from rotoro.wire.decoder import Foreign
+from rotoro.wire.decoder import Decoder, Foreign
 from rotoro.wire.errors import InvalidRequest, ProtocolError, code_in
+from rotoro.wire.lenient import OldAspa
 from rotoro.wire.pdu import ROTORO_MAX_LENGTH, Pdu
 from rotoro.wire.rtr import ErrorReport
 
@@ -47,6 +48,22 @@ class Session:
     max_pdu: int = ROTORO_MAX_LENGTH
     """The longest Rotoro PDU that this side takes, in octets."""
 
+    @property
+    def met(self) -> bool:
+        """Whether the peer has shown that it speaks our protocol: one that has not makes room first."""
+        return True
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is due at any time: the last `WakeAt` may be forgotten."""
+        return False
+
+    def decoder(self) -> Decoder:
+        """What reads the peer's octets."""
+        decoder = Decoder()
+        decoder.rotoro_limit = self.max_pdu
+        return decoder
+
     def receive(self, version: int, pdu: Pdu, now: float) -> list[Effect]:
         """The peer sent this PDU in this version at this time."""
         if self.state is self.closed:
@@ -71,6 +88,10 @@ class Session:
 
     def wake(self, now: float) -> list[Effect]:
         """The time of the last `WakeAt` has come."""
+        return []
+
+    def expire(self, now: float) -> list[Effect]:
+        """The same for a connection that is being closed: nothing but what is held can become due."""
         return []
 
     def drained(self, now: float) -> list[Effect]:
@@ -135,7 +156,7 @@ def _showing(error: ProtocolError, pdu: Pdu, version: int) -> ProtocolError:
 
 def octets(pdu: Pdu, version: int) -> bytes:
     """A PDU as it came; of a run of prefixes the first."""
-    if isinstance(pdu, Foreign):
+    if isinstance(pdu, Foreign | OldAspa):
         return pdu.octets
     if isinstance(pdu, Prefixes):
         return encode_prefixes(PREFIX_FORMS[pdu.family], pdu.keys[:1], bool(pdu.announced[0]), version)

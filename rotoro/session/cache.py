@@ -37,6 +37,9 @@ NOTIFY_SECONDS = 60.0
 MAX_WAITING = 2
 """How many queries may wait while an answer is under way; each could ask for the whole table."""
 
+NEVER = float("-inf")
+"""A time that has not been yet."""
+
 MAX_FOREIGN = 8
 """How often a router may try a version that is not spoken here."""
 
@@ -68,9 +71,19 @@ class CacheData:
     timers: Timers = DEFAULT_TIMERS
 
     @staticmethod
-    def of(history: History, session: int, timers: Timers = DEFAULT_TIMERS) -> CacheData:
-        """Session ids that differ per version (RFC 8210 section 5.1), made from one random u16."""
-        return CacheData(history, {version: (session + version) % 0x10000 for version in RTR_VERSIONS}, timers)
+    def of(
+        history: History,
+        session: int,
+        timers: Timers = DEFAULT_TIMERS,
+        versions: tuple[int, ...] = RTR_VERSIONS,
+    ) -> CacheData:
+        """Session ids that differ per version (RFC 8210 section 5.1), made from one random u16; for these versions."""
+        return CacheData(history, {version: (session + version) % 0x10000 for version in versions}, timers)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions that are served: those that have a session id."""
+        return tuple(sorted(self.sessions))
 
     def encoder(self, version: int) -> RtrEncoder:
         """Who writes the answers of a version."""
@@ -82,7 +95,10 @@ class CacheSession(Session):
 
     closed = State.CLOSED
 
-    def __init__(self, data: CacheData, versions: tuple[int, ...] = RTR_VERSIONS) -> None:
+    def __init__(
+        self, data: CacheData, versions: tuple[int, ...] | None = None, max_waiting: int = MAX_WAITING
+    ) -> None:
+        versions = data.versions if versions is None else versions
         self.state: Enum = State.NEGOTIATING
         self.version = max(versions)
         self.serial: int | None = None
@@ -92,11 +108,27 @@ class CacheSession(Session):
         self._versions = versions
         self._negotiated = False
         self._established = False
-        self._waiting: list[SerialQuery | ResetQuery] = []
-        self._notified = float("-inf")
+        self._max_waiting = max_waiting
+        self._waiting: tuple[SerialQuery | ResetQuery, ...] = ()
+        self._notified = NEVER
         self._owes_notify = False
         self._foreign = 0
         self._progress = 0.0
+
+    @property
+    def met(self) -> bool:
+        """Whether a version is agreed."""
+        return self._negotiated
+
+    @property
+    def session_id(self) -> int:
+        """What is called session in the version that is spoken."""
+        return self._data.sessions[self.version]
+
+    @property
+    def resting(self) -> bool:
+        """Whether the router is up to date, as most routers are most of the time."""
+        return self.state is State.READY and not self._owes_notify
 
     def receive(self, version: int, pdu: Pdu, now: float) -> list[Effect]:
         """The router sent this; before a version is agreed, one that is not served here is foreign."""
@@ -107,8 +139,12 @@ class CacheSession(Session):
 
     def broken(self, error: ProtocolError, now: float) -> list[Effect]:
         """What is no PDU is answered in the version that it claims, if that can be."""
-        if not self._negotiated and error.offending[:1] and error.offending[0] in self._versions:
-            self.version = error.offending[0]
+        claimed = error.offending[0] if error.offending else self.version
+        if self._negotiated and claimed != self.version:
+            # RFC 8210 section 7: first of all it is of another version than was agreed.
+            error = self._unexpected(claimed, error.offending)
+        elif not self._negotiated and claimed in self._versions:
+            self.version = claimed
         return super().broken(error, now)
 
     def start(self, now: float) -> list[Effect]:
@@ -129,7 +165,9 @@ class CacheSession(Session):
         effects: list[Effect] = []
         try:
             while self._waiting and self.state is State.READY:
-                effects += self._answer(self._waiting.pop(0), now)
+                query, *rest = self._waiting
+                self._waiting = tuple(rest)
+                effects += self._answer(query, now)
         except ProtocolError as broken:
             return effects + self.fail(broken)
         return effects + self._notify(now)
@@ -161,12 +199,15 @@ class CacheSession(Session):
         if self._negotiated:
             if version == self.version:
                 return None
-            return UnexpectedVersion(f"version {version} in a session of version {self.version}")
+            return self._unexpected(version)
         if version in self._versions and not isinstance(pdu, ErrorReport):
             self._negotiated, self.version = True, version
         elif version not in self._versions and not isinstance(pdu, Foreign):
             return UnsupportedVersion(f"version {version}; served are {', '.join(map(str, self._versions))}")
         return None
+
+    def _unexpected(self, version: int, offending: bytes = b"") -> UnexpectedVersion:
+        return UnexpectedVersion(f"version {version} in a session of version {self.version}", offending)
 
     def _answer(self, query: SerialQuery | ResetQuery, now: float) -> list[Effect]:
         """Answer now; the state is READY unless an answer has to be sent out first."""
@@ -215,9 +256,9 @@ def _query(cache: CacheSession, query: SerialQuery | ResetQuery, now: float) -> 
 
 
 def _wait(cache: CacheSession, query: SerialQuery | ResetQuery, now: float) -> list[Effect]:
-    if len(cache._waiting) >= MAX_WAITING:
-        raise LimitExceeded(f"more than {MAX_WAITING} queries while an answer is under way")
-    cache._waiting.append(query)
+    if len(cache._waiting) >= cache._max_waiting:
+        raise LimitExceeded(f"more than {cache._max_waiting} queries while an answer is under way")
+    cache._waiting += (query,)
     cache.queries += 1
     return []
 

@@ -119,6 +119,11 @@ class FollowingPeer(Session):
         """Whether a change is under way."""
         return self._open is not None or self._followed.receiving
 
+    @property
+    def expire_seconds(self) -> int:
+        """How long RPKI data is good without its server."""
+        return self._own.expire
+
     # --- what happens to a session ----------------------------------------------------------------------------------
 
     def start(self, now: float) -> list[Effect]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rotoro.session.payload import Payload, Timers, payload_diff, size
+from rotoro.session.payload import Payload, Timers, payload_diff, payload_resolved, size
 from rotoro.table.diff import Diff
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.errors import LimitExceeded, UnknownWithdrawal
-from rotoro.wire.rtr import ANNOUNCE
+from rotoro.wire.lenient import OldAspa
+from rotoro.wire.rtr import ANNOUNCE, Aspa
 
 MAX_RECORDS = 10_000_000
 """How many records one answer may have."""
@@ -37,14 +38,25 @@ class Held:
 
 
 class Answer:
-    """What one query has brought so far."""
+    """What one query has brought so far.
 
-    def __init__(self, base: Held | None) -> None:
+    In which order the records come is not checked: the draft itself doubts that it is worth it (8210bis section 11.2),
+    and the set at the end is the same. A tolerant answer takes what is there already and withdrawals of what is not.
+    """
+
+    def __init__(self, base: Held | None, tolerant: bool = False) -> None:
         self.base = base
         """What the changes that were asked for apply to; None where everything was asked for."""
         self.session = 0
         """The session that its Cache Response named."""
+        self.tolerated = 0
+        """Records that were there twice, or withdrawn and not there: known once there is a diff."""
+        self.old_aspas = 0
+        """ASPAs in the layout of draft 10."""
+        self._tolerant = tolerant
         self._pdus: list[Payload] = []
+        self._families: dict[int, set[int]] = {}
+        """The providers of customers for whom there is one ASPA for each address family."""
         self._records = 0
         self._octets = 0
 
@@ -55,16 +67,42 @@ class Answer:
 
     def take(self, pdu: Payload) -> None:
         """Data. Raises UnknownWithdrawal if it withdraws from nothing, LimitExceeded if there is no end to it."""
-        announced = pdu.announced.all() if isinstance(pdu, Prefixes) else pdu.flags & ANNOUNCE
-        if self.base is None and not announced:
-            raise UnknownWithdrawal(f"{pdu.title} withdrawn in the answer to a Reset Query")
-        records, octets = size(pdu)
+        announced = bool(pdu.announced.all()) if isinstance(pdu, Prefixes) else bool(pdu.flags & ANNOUNCE)
+        self._refuse_withdrawal(pdu.title, announced)
+        self._count(*size(pdu))
+        self._pdus.append(pdu)
+
+    def take_old(self, pdu: OldAspa) -> None:
+        """The same, for the providers of one address family: those of all families count."""
+        self._refuse_withdrawal(pdu.title, pdu.announced)
+        self._count(1, 4 * len(pdu.providers))
+        self.old_aspas += 1
+        if pdu.announced:
+            self._families.setdefault(pdu.customer, set()).update(pdu.providers)
+
+    def diff(self, version: int) -> Diff:
+        """What the data makes of that. Raises UnknownWithdrawal or DuplicateAnnouncement where it contradicts it."""
+        pdus = [*self._pdus, *(_joined(customer, found) for customer, found in self._families.items())]
+        if not self._tolerant:
+            return payload_diff(self.snapshot, pdus, version)
+        resolved = payload_resolved(self.snapshot, pdus)
+        self.tolerated = sum(
+            found.superseded + found.unknown + (found.unchanged if slot.value_dtype is None else 0)
+            for slot, found in resolved.items()
+        )
+        return Diff.of({slot: found.change for slot, found in resolved.items()})
+
+    def _refuse_withdrawal(self, title: str, announced: bool) -> None:
+        if self.base is None and not announced and not self._tolerant:
+            raise UnknownWithdrawal(f"{title} withdrawn in the answer to a Reset Query")
+
+    def _count(self, records: int, octets: int) -> None:
         self._records += records
         self._octets += octets
         if self._records > MAX_RECORDS or self._octets > MAX_OCTETS:
             raise LimitExceeded(f"an answer of more than {MAX_RECORDS} records, or of more than {MAX_OCTETS} octets")
-        self._pdus.append(pdu)
 
-    def diff(self, version: int) -> Diff:
-        """What the data makes of that. Raises UnknownWithdrawal or DuplicateAnnouncement where it contradicts it."""
-        return payload_diff(self.snapshot, self._pdus, version)
+
+def _joined(customer: int, providers: set[int]) -> Aspa:
+    """One ASPA for both families: AS 0, which means nobody, has no place beside others."""
+    return Aspa(ANNOUNCE, customer, tuple(sorted(providers - {0} or {0})))

@@ -18,6 +18,10 @@ GREETING_SECONDS = 10.0
 """How long HELLO, PARAMS and the first CATALOGUE may take."""
 
 
+MAX_PARTS_PER_SESSION = 16
+"""How many parts of tables are cut out for one follower at a time; each costs a walk over its table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What we tell a peer of ourselves, and the limits that we keep."""
@@ -26,6 +30,7 @@ class Parameters:
     keepalive: int = KEEPALIVE_SECONDS
     max_pdu: int = ROTORO_MAX_LENGTH
     max_sets: int = MAX_SETS
+    parts: int = MAX_PARTS_PER_SESSION
     expire: int = DEFAULT_TIMERS.expire
     """How many seconds RPKI data is good for after its server was last connected (RFC 8210 section 6)."""
 

@@ -14,7 +14,7 @@ from rotoro.session.effects import Rows
 from rotoro.table.diff import Change, Diff
 from rotoro.table.history import State
 from rotoro.table.records import Records
-from rotoro.table.resolve import Contradiction, resolve_rows
+from rotoro.table.resolve import Contradiction, Resolved, resolve_rows
 from rotoro.table.resolve import DuplicateAnnouncement as TwiceThere
 from rotoro.table.serial import Position
 from rotoro.table.slots import ASPA, ROUTER_KEY, VRP4, VRP6, Slot
@@ -147,12 +147,16 @@ def payload_rows(pdus: list[Payload]) -> Iterator[Rows]:
     aspas = [pdu for pdu in pdus if isinstance(pdu, Aspa)]
     if aspas:
         customers = np.array([pdu.customer for pdu in aspas], ">u4").view("S4")
-        providers = _column(b"".join(asn.to_bytes(4) for asn in pdu.providers) for pdu in aspas)
-        yield Rows(ASPA, _announced(aspas), customers, providers, None)
+        yield Rows(ASPA, _announced(aspas), customers, _column(map(_provider_octets, aspas)), None)
 
 
 def payload_diff(base: Snapshot, pdus: list[Payload], version: int) -> Diff:
-    """The diff that received RPKI data makes of a snapshot; raises what `payload_changes` raises."""
+    """The diff that the answer of an RTR cache makes of a snapshot.
+
+    Raises what `payload_changes` raises, and DuplicateAnnouncement for a customer who is announced twice: from one
+    answer to the next an ASPA replaces, but in one answer each record has its place once (8210bis section 5.12).
+    """
+    _refuse_repeated([pdu for pdu in pdus if isinstance(pdu, Aspa)], version)
     return Diff.of(payload_changes(base, pdus, version))
 
 
@@ -163,14 +167,35 @@ def payload_changes(base: Snapshot, pdus: list[Payload], version: int) -> dict[S
     the version in which it came.
     """
     try:
-        return {
-            rows.slot: resolve_rows(base, rows.slot, rows.announced, rows.keys, rows.values, strict=True).change
-            for rows in payload_rows(pdus)
-        }
+        return {slot: found.change for slot, found in payload_resolved(base, pdus, strict=True).items()}
     except TwiceThere as twice:
         raise DuplicateAnnouncement(str(twice), _contradicting(twice, True, version)) from None
     except Contradiction as unknown:
         raise UnknownWithdrawal(str(unknown), _contradicting(unknown, False, version)) from None
+
+
+def payload_resolved(base: Snapshot, pdus: list[Payload], *, strict: bool = False) -> dict[Slot, Resolved]:
+    """What received RPKI data changes in a snapshot, by kind, and how many records change nothing.
+
+    Raises a `Contradiction` at the first of these if `strict`.
+    """
+    return {
+        rows.slot: resolve_rows(base, rows.slot, rows.announced, rows.keys, rows.values, strict=strict)
+        for rows in payload_rows(pdus)
+    }
+
+
+def _refuse_repeated(aspas: list[Aspa], version: int) -> None:
+    there: dict[int, int] = {}
+    for pdu in aspas:
+        announced = pdu.flags & ANNOUNCE
+        if announced and there.get(pdu.customer):
+            raise DuplicateAnnouncement(f"AS{pdu.customer} is announced twice in one answer", encode(pdu, version))
+        there[pdu.customer] = announced
+
+
+def _provider_octets(pdu: Aspa) -> bytes:
+    return struct.pack(f">{len(pdu.providers)}I", *pdu.providers)
 
 
 def _announced(pdus: Sequence[RouterKey | Aspa]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from rotoro.session.base import Session, clean, on
 from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
 from rotoro.session.parameters import DEFAULT_PARAMETERS, GREETING_SECONDS, Alive, Parameters
 from rotoro.session.routes import MAX_SETS, RotoroEncoder
-from rotoro.session.tables import Scope, ServedTable, ServedTables
+from rotoro.session.tables import WHOLE, Scope, ServedTable, ServedTables
 from rotoro.table.encoded import Encoded
 from rotoro.table.history import History
 from rotoro.table.serial import Position
@@ -121,6 +121,11 @@ class ServingPeer(Session):
     def subscriptions(self) -> dict[str, str]:
         """The tables that the follower has subscribed to, and how."""
         return {cursor.table.name: cursor.mode.name.lower() for cursor in self._cursors.values()}
+
+    @property
+    def met(self) -> bool:
+        """Whether the follower has said who it is."""
+        return self.state is State.OPEN
 
     def start(self, now: float) -> list[Effect]:
         """A peer has connected; it speaks first."""
@@ -271,6 +276,8 @@ def _subscribe(peer: ServingPeer, wish: Subscribe, now: float) -> list[Effect]:
         peer._leave(wish.table)
     if len(peer._cursors) >= MAX_SUBSCRIPTIONS:
         raise LimitExceeded(f"more than {MAX_SUBSCRIPTIONS} subscriptions")
+    if Scope.of(wish) != WHOLE and sum(cursor.scope != WHOLE for cursor in peer._cursors.values()) >= peer._own.parts:
+        raise LimitExceeded(f"more than {peer._own.parts} parts of tables in one session")
     peer._cursors[wish.table] = _cursor(table, wish, peer._theirs)
     return [*peer._statuses(), *peer._pump(now)]
 

@@ -9,7 +9,7 @@ from rotoro.table.attributes import AttributeStore
 from rotoro.table.columns import OCTETS
 from rotoro.table.diff import Change, Diff, MisplacedDiff
 from rotoro.table.encoded import Encoded
-from rotoro.table.history import Encoder, History, NotReady, State
+from rotoro.table.history import Encoder, History, NotReady, State, Step
 from rotoro.table.ingress import NO_PARENT, Ingress, IngressKind, IngressState, RibView
 from rotoro.table.records import Records
 from rotoro.table.resolve import (
@@ -56,6 +56,7 @@ __all__ = [
     "Slot",
     "Snapshot",
     "State",
+    "Step",
     "UnknownWithdrawal",
     "closing",
     "next_serial",

@@ -6,10 +6,10 @@ shared by the next until the table moves on; who is still sending holds on to th
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import pairwise
 from typing import Protocol
 
 from rotoro.table.diff import Diff
@@ -30,6 +30,14 @@ class State:
 
     position: Position
     snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What led on from a serial. Serials may be left out between two steps: nobody is known to stand there."""
+
+    serial: int
+    diff: Diff
 
 
 class Encoder(Hashable, Protocol):
@@ -59,8 +67,10 @@ class History:
         self.state = State(Position(epoch, serial), EMPTY)
         self.ready = False
         """Whether there is data. No data yet is not the same as a set without records."""
+        self._begun = False
+        """Whether there ever was, so that the next commit goes on from it."""
         self._limits = diffs, records
-        self._diffs: deque[Diff] = deque()
+        self._steps: list[Step] = []
         self._rows = 0
         self._merged: Shelf[int, Diff] = Shelf(records)
         self._snapshots: dict[Encoder, Encoded] = {}
@@ -85,7 +95,42 @@ class History:
     @property
     def reach(self) -> int:
         """How many commits a follower may be behind."""
-        return len(self._diffs)
+        return len(self._steps)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What led to the current snapshot, the oldest first, as far back as it is kept."""
+        return tuple(self._steps)
+
+    def resume(self, state: State, steps: Sequence[Step]) -> None:
+        """Go on where another history has stopped, with the steps that led there; before the first commit.
+
+        Raises ValueError if this one has begun already, or if the serials of the steps do not ascend to the state's.
+        """
+        serials = [*(step.serial for step in steps), state.position.serial]
+        if self.ready or any(later <= earlier for earlier, later in pairwise(serials)):
+            raise ValueError(f"a table cannot be resumed at {state.position} by way of {serials}")
+        self.state = state
+        self.ready = self._begun = True
+        for step in steps:
+            self._append(step)
+            for slot, change in step.diff.items():
+                slot.retain(change.before.values)
+        for slot, records in state.snapshot.items():
+            slot.retain(records.values)
+        self._trim()
+        self._clear()
+
+    def renew(self, position: Position) -> None:
+        """Begin another life with the same data: whoever followed the one before has to start over."""
+        self._forget(len(self._steps))
+        self.state = State(position, self.snapshot)
+        self._clear()
+
+    def suspend(self) -> None:
+        """There is no data for now. What there was is told to nobody, and is what the next commit goes on from."""
+        self.ready = False
+        self._clear()
 
     def commit(self, snapshot: Snapshot, diff: Diff | None = None) -> Diff | None:
         """Make this the current snapshot; returns what changed. Who knows the diff that leads there gives it too.
@@ -119,7 +164,7 @@ class History:
             return None
         found = self._encoded.get((encoder, behind))
         if found is None:
-            octets = encoder.diff(self._since(behind), self.position.back(behind), self.state)
+            octets = encoder.diff(self._since(behind), self._place(behind), self.state)
             found = Encoded.of(octets)
             self._encoded.put((encoder, behind), found, found.length)
         return found
@@ -139,57 +184,70 @@ class History:
 
     def close(self) -> None:
         """The end of the table: let go of its data, its attribute sets and its listeners."""
-        self._forget(len(self._diffs))
         for slot, records in self.snapshot.items():
             slot.release(records.values)
+        self.renew(self.position)
         self.state = State(self.position, EMPTY)
-        self.ready = False
-        self._clear()
+        self.ready = self._begun = False
         self._listeners.clear()
 
     def _behind(self, start: int | Position) -> int | None:
-        """How many commits the follower is behind, if the diffs reach that far. A serial in the future is very far."""
+        """How many steps the follower is behind, if they reach to where it stands. The future is very far."""
         if isinstance(start, int):
-            behind = serial_distance(start, self.serial)
+            serial = self.position.serial - serial_distance(start, self.serial)
         else:
-            behind = self.position.serial - start.serial if start <= self.position else -1
-        return behind if self.ready and 0 <= behind <= len(self._diffs) else None
+            serial = start.serial if start <= self.position else -1
+        if not self.ready or serial < 0:
+            return None
+        if serial == self.position.serial:
+            return 0
+        found = bisect_left(self._steps, serial, key=lambda step: step.serial)
+        known = found < len(self._steps) and self._steps[found].serial == serial
+        return len(self._steps) - found if known else None
+
+    def _place(self, behind: int) -> Position:
+        """Where a follower stands that is so many steps behind."""
+        return Position(self.position.epoch, self._steps[-behind].serial) if behind else self.position
 
     def _since(self, behind: int) -> Diff:
         found = self._merged.get(behind)
         if found is None:
-            found = Diff.chain(list(islice(self._diffs, len(self._diffs) - behind, None)))
+            found = Diff.chain([step.diff for step in self._steps[len(self._steps) - behind :]])
             self._merged.put(behind, found, found.rows)
         return found
 
     def _advance(self, diff: Diff, snapshot: Snapshot) -> Diff | None:
-        if self.ready and not diff:
+        if self._begun and not diff:
+            self.ready = True
             return None
         for slot, change in diff.items():
             slot.retain(change.after.values)
-        if self.ready:
-            self._diffs.append(diff)
-            self._rows += diff.rows
-        self.state = State(self.position.next() if self.ready else self.position, snapshot)
-        self.ready = True
+        if self._begun:
+            self._append(Step(self.position.serial, diff))
+        self.state = State(self.position.next() if self._begun else self.position, snapshot)
+        self.ready = self._begun = True
         self._trim()
         self._clear()
         self._tell(diff)
         return diff
 
+    def _append(self, step: Step) -> None:
+        self._steps.append(step)
+        self._rows += step.diff.rows
+
     def _trim(self) -> None:
         diffs, records = self._limits
         limit = max(records, self.snapshot.count)
-        while len(self._diffs) > diffs or self._rows > limit:
+        while len(self._steps) > diffs or self._rows > limit:
             self._forget(1)
         self._merged.limit = limit
 
     def _forget(self, oldest: int) -> None:
         """Nobody may be this far back any more, so nobody needs what was there before."""
         for _ in range(oldest):
-            diff = self._diffs.popleft()
-            self._rows -= diff.rows
-            for slot, change in diff.items():
+            step = self._steps.pop(0)
+            self._rows -= step.diff.rows
+            for slot, change in step.diff.items():
                 slot.release(change.before.values)
 
     def _clear(self) -> None:

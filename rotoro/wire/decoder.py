@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from rotoro.wire.bulk import PREFIX_FORM_OF_TYPE
 from rotoro.wire.codec import check_header, decode
 from rotoro.wire.errors import SHOWN_OCTETS, CorruptData, ProtocolError, UnsupportedVersion
+from rotoro.wire.lenient import STRICT, Leniency
 from rotoro.wire.pdu import HEADER_LENGTH, ROTORO, ROTORO_MAX_LENGTH, RTR_MAX_LENGTH, VERSIONS, Pdu
 from rotoro.wire.rotoro import SKIPPABLE
-from rotoro.wire.runs import PrefixReader
+from rotoro.wire.rtr import Aspa
+from rotoro.wire.runs import PrefixReader, aspas_in_a_row
 
 _header = struct.Struct(">BBHI")
 
@@ -31,7 +33,8 @@ Foreign.title = "PDU of a foreign version"
 class Decoder:
     """One direction of one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, lenient: Leniency = STRICT) -> None:
+        self._lenient = lenient
         self._buffer = bytearray()
         self._wanted = HEADER_LENGTH
         """How many octets must be there before it is worth looking at them."""
@@ -69,6 +72,13 @@ class Decoder:
             while (length := self._whole(at)) is not None:
                 version, number = self._buffer[at], self._buffer[at + 1]
                 form = PREFIX_FORM_OF_TYPE.get(number) if version in VERSIONS else None
+                if number == Aspa.number and version in VERSIONS:
+                    aspas, taken = aspas_in_a_row(self._buffer, at, min(self._limit(version), RTR_MAX_LENGTH))
+                    at += taken
+                    for aspa in aspas:
+                        yield version, aspa
+                    if aspas:
+                        continue
                 if form is None:
                     octets = bytes(self._buffer[at : at + length])
                     at += length
@@ -109,7 +119,10 @@ class Decoder:
             if not HEADER_LENGTH <= length <= self.rotoro_limit:
                 raise CorruptData(f"PDU type {number} of {length} octets")
         else:
-            check_header(version, number, length, self.rotoro_limit if version == ROTORO else RTR_MAX_LENGTH)
+            check_header(version, number, length, self._limit(version))
+
+    def _limit(self, version: int) -> int:
+        return self.rotoro_limit if version == ROTORO else RTR_MAX_LENGTH
 
     def _single(self, version: int, number: int, octets: bytes) -> Pdu | None:
         if version not in VERSIONS:
@@ -117,7 +130,7 @@ class Decoder:
         if _skippable(version, number):
             self.skipped += 1
             return None
-        return decode(octets)[1]
+        return self._lenient.read(version, number, octets) or decode(octets)[1]
 
 
 def _skippable(version: int, number: int) -> bool:

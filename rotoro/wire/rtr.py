@@ -161,8 +161,7 @@ class Aspa(Pdu):
     def must_hold(self) -> None:
         """Announced with ascending providers, AS 0 only alone; withdrawn with none (8210bis section 5.12)."""
         if not self.flags & ANNOUNCE:
-            if self.providers:
-                raise CorruptData(f"the withdrawal of AS{self.customer} names {len(self.providers)} providers")
+            self._must_be_bare()
             return
         if not self.providers:
             raise AspaProviderListError(f"AS{self.customer} announced without a provider")
@@ -170,3 +169,10 @@ class Aspa(Pdu):
             raise AspaProviderListError(f"the providers of AS{self.customer} are not in ascending order")
         if self.providers[0] == 0 and len(self.providers) > 1:
             raise AspaProviderListError(f"AS{self.customer} has AS 0 beside other providers")
+
+    def _must_be_bare(self) -> None:
+        # Where drafts up to 10 have a count, the customer's lower half stands now (rotoro/wire/lenient.py).
+        if self.providers and self.customer & 0xFFFF == len(self.providers) - 1:
+            raise CorruptData("an ASPA in the layout that drafts of 8210bis had up to 10")
+        if self.providers:
+            raise CorruptData(f"the withdrawal of AS{self.customer} names {len(self.providers)} providers")

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import lt
+from struct import Struct, unpack_from
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotoro.wire.bulk import PREFIX_FORMS, Prefixes, PrefixForm, decode_prefixes
-from rotoro.wire.codec import decode
-from rotoro.wire.errors import CorruptData, ProtocolError
+from rotoro.wire.errors import CorruptData
 from rotoro.wire.pdu import HEADER_LENGTH, RTR_MAX_LENGTH, Pdu
-from rotoro.wire.rtr import Aspa
+from rotoro.wire.rtr import ANNOUNCE, Aspa
 
 _FIRST_ROWS = 32
 """How many rows are looked at to see whether a run goes on; each further look is eight times as long.
@@ -25,6 +26,9 @@ A shorter run that another record follows is read as a mix."""
 _FIRST_WINDOW = 1 << 10
 _LAST_WINDOW = 1 << 20
 """How many octets are looked at to find a mix: eight times as many whenever it filled the last look to its end."""
+
+_ASPA_HEAD = Struct(">2xBxII")
+"""Flags, length, customer."""
 
 _WORD = 4
 """Records are whole words long, so each of a mix lies on a word of the first."""
@@ -114,13 +118,46 @@ class _Family:
 def _aspas(buffer: bytearray, at: int, chain: _Chain, good: int) -> tuple[list[Pdu], int]:
     """The ASPAs among the first PDUs of a chain, and how many of these come before the first bad one."""
     found: list[Pdu] = []
-    for place in np.flatnonzero(chain.types[:good] == Aspa.number).tolist():
-        start, end = int(chain.starts[place]), int(chain.ends[place])
-        try:
-            found.append(decode(bytes(buffer[at + start * _WORD : at + end * _WORD]))[1])
-        except ProtocolError:
+    places = np.flatnonzero(chain.types[:good] == Aspa.number)
+    begins = (at + chain.starts[places] * _WORD).tolist()
+    for place, begin in zip(places.tolist(), begins, strict=True):
+        aspa = _aspa(buffer, begin)
+        if aspa is None:
             return found, place
+        found.append(aspa)
     return found, good
+
+
+def aspas_in_a_row(buffer: bytearray, at: int, limit: int) -> tuple[list[Aspa], int]:
+    """The ASPAs from a place where a whole one begins, and how many octets they take.
+
+    They end before one of another version, that is not whole or has more octets than the limit, and before one that is
+    not as it should be: `decode` explains what is wrong with it.
+    """
+    found: list[Aspa] = []
+    begin, end, version = at, len(buffer), buffer[at]
+    while end - at >= _ASPA_HEAD.size and buffer[at] == version and buffer[at + 1] == Aspa.number:
+        length = int.from_bytes(buffer[at + 4 : at + 8])
+        if not _ASPA_HEAD.size <= length <= min(limit, end - at):
+            break
+        aspa = _aspa(buffer, at)
+        if aspa is None:
+            break
+        found.append(aspa)
+        at += length
+    return found, at - begin
+
+
+def _aspa(buffer: bytearray, at: int) -> Aspa | None:
+    """A whole ASPA, several times as fast as the codec reads it; None if it is not as it should be."""
+    flags, length, customer = _ASPA_HEAD.unpack_from(buffer, at)
+    count, odd = divmod(length - _ASPA_HEAD.size, _WORD)
+    if odd or (count > 0) != bool(flags & ANNOUNCE):
+        return None
+    providers = unpack_from(f">{count}I", buffer, at + _ASPA_HEAD.size)
+    if count > 1 and not (providers[0] and all(map(lt, providers, providers[1:]))):
+        return None
+    return Aspa(flags, customer, providers)
 
 
 def _chain(buffer: bytearray, at: int, window: int) -> _Chain:

@@ -6,12 +6,14 @@ import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 from rotonda.rib.ingresses import IngressRegistry
 from rotonda.rib.physical import PhysicalRib
 from rotonda.rpki.records import Vrp
+from rotonda.views.served import Served
 from rotonda.views.shown import Link
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -20,7 +22,7 @@ from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, ResponseDone
+from twisted.web.client import Agent, FileBodyProducer, ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
@@ -111,20 +113,44 @@ def listen(site: Site) -> Any:
     return IReactorTCP(reactor).listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]  # it is a factory
 
 
-async def fetch(site: Site, path: str, **headers: str) -> Reply:
-    """One answer of a site over a real connection, which is there for it only."""
+async def fetch(site: Site, path: str, body: bytes = b"", **headers: str) -> Reply:
+    """One answer of a site over a real connection, which is there for it only; a body is posted."""
+    over = _end_of_connection(site)
     port = listen(site)
     try:
         own = Headers({name.replace("_", "-"): [value] for name, value in headers.items()})
         url = f"http://127.0.0.1:{port.getHost().port}{path}".encode()
-        response = await Agent(reactor).request(b"GET", url, own)
+        sent = FileBodyProducer(BytesIO(body)) if body else None
+        response = await Agent(reactor).request(b"POST" if body else b"GET", url, own, sent)
         collector = Collector()
         response.deliverBody(collector)
-        body = await collector.whole
+        answer = await collector.whole
+        await over
         found = {name.decode().lower(): values[0].decode() for name, values in response.headers.getAllRawHeaders()}
-        return Reply(response.code, found, body)
+        return Reply(response.code, found, answer)
     finally:
         await port.stopListening()
+
+
+def _end_of_connection(site: Site) -> Deferred[None]:
+    """When the site has no more to do with its next connection: a client may know the end of an answer before."""
+    over: Deferred[None] = Deferred()
+    build = site.buildProtocol
+
+    def watched(address: Any) -> Any:
+        site.buildProtocol = build  # type: ignore[method-assign]
+        channel = build(address)
+        lost = channel.connectionLost
+
+        def gone(reason: Failure = connectionDone) -> None:
+            lost(reason)
+            over.callback(None)
+
+        channel.connectionLost = gone
+        return channel
+
+    site.buildProtocol = watched  # type: ignore[method-assign]
+    return over
 
 
 def parsed(octets: bytes) -> Reply:
@@ -148,6 +174,13 @@ class PlainRibDaemon:
 
     def ribs(self) -> Sequence[PhysicalRib]:
         return self.tables
+
+    def served(self) -> Served:
+        counts: Any = dict.fromkeys(
+            ("accepted", "shed", "delayed", "pauses", "octets_in", "octets_out", "pdus_in", "queries"), 0
+        )
+        counted: Any = {key: {} for key in ("refused", "errors_sent", "errors_received")}
+        return Served(serial=None, listeners=[], clients=[], **counts, **counted)
 
     def links(self) -> Sequence[Link]:
         return [Link(name="west", peer="192.0.2.9:8282", state="current", mode="rotoro", last_error="was gone")]

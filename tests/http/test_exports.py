@@ -4,7 +4,7 @@ import json
 import random
 
 import numpy as np
-from rotonda.http.exports import csv_export, json_export
+from rotonda.http.exports import aspa_export, csv_export, json_export
 from rotonda.rpki.exports import read_export
 from rotonda.rpki.records import Vrp
 from twisted.trial.unittest import SynchronousTestCase
@@ -45,6 +45,12 @@ class ExportTests(SynchronousTestCase):
         many = json.loads(b"".join(json_export(validated_snapshot((), keys=9, aspas=8200))))
         self.assertEqual([len(many[name]) for name in ("roas", "routerKeys", "aspas")], [0, 9, 8200])
         self.assertEqual((len(validated_snapshot()[ROUTER_KEY]), len(validated_snapshot()[ASPA])), (1, 1))
+
+    def test_aspas_alone(self) -> None:
+        document = json.loads(b"".join(aspa_export(validated_snapshot(aspas=8200))))
+        self.assertEqual(document["aspas"][0], {"customer": "AS64496", "providers": ["AS1", "AS2"]})
+        self.assertEqual((list(document), len(document["aspas"])), (["aspas"], 8200))
+        self.assertEqual(json.loads(b"".join(aspa_export(EMPTY))), {"aspas": []})
 
     def test_an_empty_set(self) -> None:
         self.assertEqual(json.loads(b"".join(json_export(EMPTY))), {"roas": [], "routerKeys": [], "aspas": []})

@@ -93,6 +93,13 @@ class RibApiTests(SynchronousTestCase):
             {"prefix": "192.0.0.0/16", "origin_as": 64499}, {"prefix": "192.0.2.0/24", "origin_as": 64496},
         ])  # fmt: skip
 
+    def test_paths_are_judged_when_a_direction_is_given(self) -> None:
+        self.daemon.tables[0].rpki.update("west", validated_snapshot())
+        routes = self.client.ask("/api/v1/routes?direction=upstream&fields=origin_as,aspa&ingress=0").json["routes"]
+        # AS 64496 attests others than AS 64500, which all paths begin with
+        self.assertEqual(routes, [{"aspa": "unknown", "origin_as": 64499}, {"aspa": "invalid", "origin_as": 64496}])
+        self.assertNotIn("aspa", self.client.ask("/api/v1/routes").json["routes"][0])
+
     def test_questions_that_cannot_be_answered(self) -> None:
         cases = {
             "prefix=192.0.2.1/24": "did you mean 192.0.2.0/24?",
@@ -103,6 +110,8 @@ class RibApiTests(SynchronousTestCase):
             "prefix=::/0&match=longr": "did you mean longer?",
             "prefx=::/0": "did you mean prefix?",
             "origin=64496.1": "write it like AS64496 or 64496",
+            "fields=aspa": "add direction=upstream or direction=downstream",
+            "direction=up": "there are upstream, downstream",
             "limit=0": "the cursor of an answer leads on",
             "limit=10001": "the cursor of an answer leads on",
             "limit=many": None,

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from rotonda.http.answers import Answer, json_answer
+from rotonda.http.answers import Answer, Work, json_answer
 from rotonda.http.errors import Refused
 from rotonda.http.routing import Asked, Route
 from rotonda.http.site import Api, ApiSite, api_site
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import ResponseFailed
 
-from tests.http.clients import Client, fetch, listen
+from tests.http.clients import Client, fetch, listen, parsed
 
 PIECES = [bytes([65 + n]) * 100_000 for n in range(20)]
 
@@ -40,6 +40,57 @@ ROUTES = [
     Route("GET", "/wide", lambda asked: Answer(b"w" * 500_000, "text/plain")),
     Route("GET", "/half", lambda asked: Answer(half(), "text/plain")),
 ]
+
+
+class AsideTests(SynchronousTestCase):
+    """What takes long is done elsewhere; here it is done when the test says so."""
+
+    def setUp(self) -> None:
+        self.waiting: list[tuple[Callable[[], Answer], Deferred[Answer]]] = []
+        self.site = api_site([Route("GET", "/{name}", self.handle)], self.aside)
+
+    def handle(self, asked: Asked) -> Work:
+        def find() -> Answer:
+            if asked.path["name"] == "refused":
+                raise Refused(409, "not now")
+            return json_answer(asked.path["name"] or broken(asked))
+
+        return Work(find)
+
+    def aside(self, find: Callable[[], Answer]) -> Deferred[Answer]:
+        later: Deferred[Answer] = Deferred()
+        self.waiting.append((find, later))
+        return later
+
+    def work(self) -> None:
+        find, later = self.waiting.pop(0)
+        maybeDeferred(find).chainDeferred(later)
+
+    def test_answers_come_when_they_are_found_and_few_at_a_time(self) -> None:
+        clients = [Client(self.site) for _ in range(3)]
+        for number, client in enumerate(clients):
+            self.assertEqual(client.send(f"GET /{number} HTTP/1.1\r\nHost: x\r\n\r\n".encode()), b"")
+        self.assertEqual(len(self.waiting), 2)
+        for number, client in enumerate(clients):
+            self.work()
+            self.assertEqual(parsed(client.send(b"")).json, str(number))
+
+    def test_refusals_and_faults_are_told_as_ever(self) -> None:
+        for name, status in (("refused", 409), ("", 500)):
+            client = Client(self.site)
+            client.send(f"GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            self.work()
+            reply = parsed(client.send(b""))
+            self.assertEqual(reply.status, status)
+            self.assertNotIn("secret", str(reply.json))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_who_has_gone_gets_nothing(self) -> None:
+        client = Client(self.site)
+        client.send(b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.go()
+        self.work()
+        self.assertEqual(client.send(b""), b"")
 
 
 class SiteTests(SynchronousTestCase):

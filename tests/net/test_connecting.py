@@ -12,11 +12,11 @@ from rotoro.net.connecting import LONGEST_ABSENCE_SECONDS, LONGEST_RETRY_SECONDS
 from rotoro.net.endpoints import Connect, HostPort
 from rotoro.net.protocol import SessionProtocol
 from rotoro.session.base import Session
-from rotoro.session.effects import Effect, Flush
+from rotoro.session.effects import Effect, Flush, Note
 from rotoro.session.negotiation import Mode
 from rotoro.wire import encode
 from rotoro.wire.rotoro import Catalogue, Goodbye, HelloAck, Params
-from rotoro.wire.rtr import CacheResponse, EndOfData, ResetQuery, SerialQuery
+from rotoro.wire.rtr import CacheResponse, EndOfData, ErrorReport, ResetQuery, SerialQuery
 from tests.net.clients import client
 from tests.net.transports import PullTransport
 
@@ -87,16 +87,35 @@ class RtrTests(ConnectingCase):
         self.assertEqual(told, [f"{LOCAL}: no connection: Connection was refused by other side."] * 2)
 
     def test_connections_that_bring_nothing_back_off_too(self) -> None:
-        """A cache that takes connections only to close them is not asked twice a second."""
+        """R-TM-03: a cache that takes connections only to close them is asked ever later, up to Retry."""
         waits = []
-        for _ in range(20):
+        for _ in range(12):
             self.connected().lose(ConnectionDone())
-            waits.append(self.wait())
+            waits.append(self.wait(601))
         self.assertLess(waits[0], 3)
-        self.assertGreater(waits[-1], LONGEST_RETRY_SECONDS - 1, waits)
+        self.assertAlmostEqual(waits[-1], 600, delta=0.5)
         self.answer(self.connected())
         self.service.protocol.transport.lose(ConnectionDone())  # type: ignore[union-attr]
         self.assertLess(self.wait(), 3)
+
+    def test_after_an_error_retry_is_waited_for(self) -> None:
+        """R-TM-03: 600 s if there was never an answer."""
+        transport = self.connected()
+        transport.protocol.dataReceived(encode(ErrorReport(1, b"", "no"), 2))
+        transport.lose(ConnectionDone())
+        self.assertAlmostEqual(self.wait(700), 600, delta=0.5)
+
+    def test_expiry_waits_for_nobody(self) -> None:
+        """R-TM-04: not even for a mute cache that does not take our last words."""
+        transport = self.connected()
+        self.answer(transport, expire=3601)
+        self.reactor.advance(3600)
+        self.assertFalse([effect for effect in self.told if isinstance(effect, Flush)])
+        transport.protocol.readConnectionLost()
+        self.reactor.advance(0.9)
+        self.assertFalse([effect for effect in self.told if isinstance(effect, Flush)])
+        self.reactor.advance(0.1)
+        self.assertEqual(len([effect for effect in self.told if isinstance(effect, Flush)]), 1)
 
     def test_a_reconnect_asks_for_changes(self) -> None:
         transport = self.connected()
@@ -122,6 +141,38 @@ class RtrTests(ConnectingCase):
         self.assertIsInstance(self.service.protocol, SessionProtocol)
 
 
+class StandingByTests(ConnectingCase):
+    def test_without_a_connection_what_is_held_expires_all_the_same(self) -> None:
+        transport = self.connected()
+        self.answer(transport, expire=3601)
+        self.service.stand_by()
+        self.service.stand_by()
+        transport.lose(ConnectionDone())
+        attempts = len(self.reactor.tcpClients)
+        self.reactor.advance(3600)
+        self.assertFalse([effect for effect in self.told if isinstance(effect, Flush)])
+        self.reactor.advance(1)
+        self.assertEqual(len([effect for effect in self.told if isinstance(effect, Flush)]), 1)
+        self.assertEqual(len(self.reactor.tcpClients), attempts)
+        self.service.go()
+        self.service.go()
+        self.assertEqual(len(self.reactor.tcpClients), attempts + 1)
+
+    def test_not_at_once(self) -> None:
+        attempts = len(self.reactor.tcpClients)
+        service = Connecting(self.reactor, LOCAL, client(self.mode), self.tell, at_once=False)
+        service.startService()
+        self.addCleanup(service.stopService)
+        self.assertEqual(len(self.reactor.tcpClients), attempts)
+        service.go()
+        self.assertEqual(len(self.reactor.tcpClients), attempts + 1)
+
+    def test_why_there_is_no_connection_is_told(self) -> None:
+        self.refused()
+        self.reactor.advance(1)
+        self.assertIn(Note("no connection: Connection was refused by other side.", warning=True), self.told)
+
+
 class RotoroTests(ConnectingCase):
     mode = Mode.ROTORO
 
@@ -136,7 +187,7 @@ class RotoroTests(ConnectingCase):
             transport.protocol.dataReceived(encode(Goodbye(1, said, "soon"), 0x80))
             transport.pull()
             transport.lose(ConnectionDone())
-            self.assertAlmostEqual(self.wait(4000), expected, delta=0.5)
+            self.assertAlmostEqual(self.wait(8000), expected, delta=0.5)
 
     def test_a_server_that_is_later_than_it_said(self) -> None:
         """It is not left alone for as long once more."""

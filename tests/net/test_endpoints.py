@@ -81,6 +81,9 @@ class ConnectTests(SynchronousTestCase):
         to = connect_to("tls:rpki.example.net:324,authority=ca.pem,name=cache.example.net,preference=3")
         assert to.tls is not None
         self.assertEqual((to.tls.name, to.preference, str(to)), ("cache.example.net", 3, "tls:rpki.example.net:324"))
+        for text, bears in (("h:1", (False, False)), ("h:1,tolerant", (True, False)), ("h:1,old-aspa", (False, True))):
+            to = connect_to(text)
+            self.assertEqual((to.tolerant, to.old_aspa), bears)
 
     def test_what_cannot_be_meant(self) -> None:
         for text, why in (

@@ -15,6 +15,7 @@ from rotoro.net.endpoints import Connect, HostPort, Listen
 from rotoro.net.listening import listening
 from rotoro.net.protocol import SessionProtocol
 from rotoro.net.server import ServerFactory
+from rotoro.net.surroundings import Surroundings
 from rotoro.session.base import Session
 from rotoro.session.cache import CacheData, CacheSession
 from rotoro.session.effects import Effect, Update
@@ -36,9 +37,9 @@ class PlainFactory(Factory):
         self.choose = choose
         self.connections: set[SessionProtocol] = set()
 
-    def buildProtocol(self, addr: Any) -> SessionProtocol:
+    def buildProtocol(self, addr: Any) -> SessionProtocol:  # type: ignore[override]
         net: Any = reactor
-        made = SessionProtocol(net, choose=self.choose, gone=self.connections.discard)
+        made = SessionProtocol(Surroundings(net, choose=self.choose, gone=self.connections.discard))
         self.connections.add(made)
         return made
 

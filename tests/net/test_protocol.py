@@ -11,21 +11,15 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
-from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from zope.interface import directlyProvides, implementer
+from zope.interface import directlyProvides
 
-from rotoro.net.protocol import (
-    BACKLOG,
-    FIRST_OCTET_SECONDS,
-    HEADER_SECONDS,
-    LAST_WRITE_SECONDS,
-    LINGER_SECONDS,
-    PDU_SECONDS,
-    SMALL,
-    SessionProtocol,
-)
-from rotoro.net.server import ServerFactory
+from rotoro.net.connection import BACKLOG, LINGER_SECONDS
+from rotoro.net.limits import Limits
+from rotoro.net.outgoing import SMALL
+from rotoro.net.protocol import SessionProtocol
+from rotoro.net.server import TOO_MANY, ServerFactory
+from rotoro.net.surroundings import Surroundings
 from rotoro.session.cache import CacheData
 from rotoro.session.effects import Effect, Send, WakeAt
 from rotoro.session.follower import FollowingPeer, follow_all
@@ -39,9 +33,11 @@ from rotoro.table.snapshot import Snapshot
 from rotoro.wire import Decoder, encode
 from rotoro.wire.rotoro import Hello, HelloAck, Params, RecordKind
 from rotoro.wire.rtr import CacheReset, CacheResponse, EndOfData, ErrorReport, ResetQuery, SerialQuery
+from tests.net.logs import Logged
 from tests.net.transports import PullTransport, connected
 from tests.session.worlds import history, vrps
 
+LIMITS = Limits(connections=50)
 RESET = encode(ResetQuery(), 2)
 CLIENT_HELLO = bytes.fromhex("16030100c8010000c403")
 
@@ -58,20 +54,6 @@ def decoded(octets: bytes) -> list[Any]:
     return [pdu for _, pdu in decoder.items()]
 
 
-@implementer(ILogObserver)
-class Logged:
-    """What was logged, as people read it."""
-
-    def __init__(self, case: SynchronousTestCase) -> None:
-        self.lines: list[str] = []
-        globalLogPublisher.addObserver(self)
-        case.addCleanup(globalLogPublisher.removeObserver, self)
-
-    def __call__(self, event: Any) -> None:
-        if event.get("log_level") is not LogLevel.debug and "peer" in event:
-            self.lines.append(str(event["log_format"]).format(**event))
-
-
 class ServerCase(SynchronousTestCase):
     table: History
 
@@ -83,7 +65,7 @@ class ServerCase(SynchronousTestCase):
     def make(self) -> None:
         tables = ServedTables()
         tables.add("rpki", RecordKind.RPKI, self.table)
-        self.factory = ServerFactory(self.clock, tables, CacheData.of(self.table, 7), max_connections=50)
+        self.factory = ServerFactory(self.clock, tables, CacheData.of(self.table, 7), limits=LIMITS)
         self.log = Logged(self)
 
     def connect(self, octets: bytes = b"") -> PullTransport:
@@ -121,7 +103,7 @@ class SharingTests(ServerCase):
         self.assertIsInstance(decoded(eager.value())[-1], EndOfData)
         for transport in lazy:
             self.assertEqual(transport.pieces, [])
-            queue = transport.protocol._queue
+            queue = list(transport.protocol._outgoing)
             self.assertTrue(all(any(chunk is piece for piece in eager.pieces) for chunk in queue if len(chunk) > SMALL))
         self.table.commit(many(10))
         self.factory.changed()
@@ -134,7 +116,7 @@ class SharingTests(ServerCase):
         transport = self.connect()
         while transport.producerState == "producing":
             transport.protocol.dataReceived(query * 1000)
-            self.assertLess(transport.protocol._own_octets, BACKLOG + 8 * 1000 + 1)
+            self.assertLess(transport.protocol._outgoing.own, BACKLOG + 8 * 1000 + 1)
         transport.pull()
         self.assertEqual(transport.producerState, "producing")
         self.assertEqual(set(decoded(transport.value())), {CacheReset()})
@@ -153,7 +135,7 @@ class PatienceTests(ServerCase):
     def test_a_connection_that_says_nothing(self) -> None:
         """Attack test 2: it would hold its place for ever."""
         silent, slow = self.connect(), self.connect()
-        self.clock.advance(FIRST_OCTET_SECONDS - 1)
+        self.clock.advance(LIMITS.first_octet_seconds - 1)
         slow.protocol.dataReceived(RESET)
         self.clock.advance(1)
         self.assertTrue(silent.half_closed)
@@ -166,7 +148,7 @@ class PatienceTests(ServerCase):
         transport = self.connect()
         for octet in RESET[:6]:
             transport.protocol.dataReceived(bytes([octet]))
-            self.clock.advance(HEADER_SECONDS / 5)
+            self.clock.advance(LIMITS.header_seconds / 5)
         self.assertTrue(transport.disconnecting or transport.half_closed or transport.producer is not None)
         transport.pull()
         self.assertTrue(transport.half_closed)
@@ -182,7 +164,7 @@ class PatienceTests(ServerCase):
             if transport.half_closed:
                 break
         self.assertTrue(transport.half_closed)
-        self.assertLessEqual(self.clock.seconds(), HEADER_SECONDS + PDU_SECONDS + 1)
+        self.assertLessEqual(self.clock.seconds(), LIMITS.header_seconds + LIMITS.pdu_seconds + 1)
 
     def test_what_is_skipped_was_whole(self) -> None:
         """Each write ends within a PDU, and each makes one whole."""
@@ -190,7 +172,7 @@ class PatienceTests(ServerCase):
         transport = self.connect(
             encode(Hello(0), 0x80) + encode(Params(0, 1 << 20, 1 << 20, 20, "x"), 0x80) + skipped[:9]
         )
-        for _ in range(int(PDU_SECONDS)):
+        for _ in range(int(LIMITS.pdu_seconds)):
             self.clock.advance(2)
             transport.protocol.dataReceived(skipped[9:] + skipped[:9])
         transport.pull()
@@ -221,9 +203,9 @@ class PatienceTests(ServerCase):
         transport = self.connect(RESET)
         transport.pull(1)
         transport.protocol.dataReceived(b"\x02\x02\0\0\0\0\0\x07")
-        self.clock.advance(LAST_WRITE_SECONDS - 1)
+        self.clock.advance(LIMITS.last_write_seconds - 1)
         transport.pull(1)
-        self.clock.advance(LAST_WRITE_SECONDS - 1)
+        self.clock.advance(LIMITS.last_write_seconds - 1)
         self.assertFalse(transport.disconnected)
         self.clock.advance(1)
         self.assertTrue(transport.disconnected)
@@ -289,11 +271,10 @@ class StrangerTests(ServerCase):
 
     def test_too_many_connections(self) -> None:
         """C-TP-03."""
-        transports = [self.connect() for _ in range(50)]
-        self.assertIsNone(self.factory.buildProtocol(None))
-        self.assertEqual(self.factory.refused, 1)
+        transports = [self.connect(RESET) for _ in range(LIMITS.connections)]
+        self.assertEqual(self.factory.no_room("192.0.2.1"), TOO_MANY)
         transports[0].lose(ConnectionDone())
-        self.assertIsNotNone(self.factory.buildProtocol(None))
+        self.assertIsNone(self.factory.no_room("192.0.2.1"))
 
     def test_our_own_mistake_ends_one_session_only(self) -> None:
         other = self.connect(RESET)
@@ -372,7 +353,7 @@ class ClientTests(SynchronousTestCase):
         self.told: list[Effect] = []
 
     def connect(self, session: Any) -> PullTransport:
-        protocol = SessionProtocol(self.clock, session=session, tell=lambda _, effect: self.told.append(effect))
+        protocol = SessionProtocol(Surroundings(self.clock, tell=lambda _, effect: self.told.append(effect)), session)
         return connected(protocol)
 
     def test_a_client_speaks_first(self) -> None:
@@ -384,8 +365,6 @@ class ClientTests(SynchronousTestCase):
         router = RouterSession()
         transport = self.connect(router)
         transport.pull()
-        octets = encode(CacheReset(), 2)
-        transport.protocol.dataReceived(octets)
         transport.protocol.dataReceived(bytes.fromhex("02030007 00000008"))
         transport.protocol.dataReceived(encode(EndOfData(7, 1, 3600, 600, 7200), 2))
         self.assertFalse([effect for effect in self.told if isinstance(effect, WakeAt)])
@@ -414,7 +393,8 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(decoded(transport.value())[-1].code, 0)
 
     def test_a_listener_that_fails_every_time_does_not_keep_the_connection(self) -> None:
-        protocol = SessionProtocol(self.clock, session=RouterSession(), tell=lambda _, effect: 1 / 0)  # type: ignore[arg-type]
+        broken = Surroundings(self.clock, tell=lambda _, effect: 1 / 0)  # type: ignore[arg-type]
+        protocol = SessionProtocol(broken, RouterSession())
         transport = connected(protocol)
         for pdu in (CacheResponse(7), EndOfData(7, 1, 3600, 600, 7200)):
             transport.protocol.dataReceived(encode(pdu, 2))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rotonda.rib.display import FIELDS, chosen, display
+from rotonda.rib.display import FIELDS_OF_SETS, chosen, display
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rib.tables import SETS, attribute_set
@@ -32,7 +32,7 @@ class DisplayTests(SynchronousTestCase):
         self.assertEqual(shown["large_communities"], ["64496:1:2"])
         self.assertEqual(shown["extended_communities"], ["rt:64496:1"])
         self.assertEqual(shown["unknown"], {"200": "ff"})
-        self.assertEqual(set(shown) | {"unreadable"}, set(FIELDS[6:]))
+        self.assertEqual(set(shown) | {"unreadable"}, set(FIELDS_OF_SETS))
 
     def test_what_cannot_be_read_is_shown_as_octets(self) -> None:
         self.assertEqual(display(b"\x40\x01\x05"), {"unreadable": "400105"})

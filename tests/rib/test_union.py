@@ -160,3 +160,22 @@ class RouteUnionTests(SynchronousTestCase):
         assert isinstance(diff, Diff)
         self.assertEqual(diff.apply(first), second)
         self.assertRaises(MisplacedDiff, diff.apply, second)
+
+
+class ResumeTests(SynchronousTestCase):
+    def test_links_hold_on_to_what_they_held(self) -> None:
+        one, two, both = (Snapshot.of({VRP4: vrps(asns)}) for asns in ({1, 2}, {2, 3}, {1, 2, 3}))
+        history = History(5)
+        history.commit(both)
+        union = Union(history)
+        self.assertIsNone(union.resume({"one": one, "two": two}))
+        union.update("one", EMPTY)
+        self.assertEqual(history.snapshot, two)
+
+    def test_what_is_held_no_more_leaves(self) -> None:
+        one, both = (Snapshot.of({VRP4: vrps(asns)}) for asns in ({1, 2}, {1, 2, 3}))
+        history = History(5)
+        history.commit(both)
+        union = Union(history)
+        union.resume({"one": one})
+        self.assertEqual((history.snapshot, history.since(0)), (one, both.diff(one)))

@@ -27,10 +27,12 @@ class LedgerTests(SynchronousTestCase):
     def test_a_list_of_providers_must_fit_into_one_pdu_also_when_it_came_in_parts(self) -> None:
         ledger, place = Ledger("aspas", 0.0, False), Place("aspas[0]", b"{}")
         ledger.add_aspa(place, 1, range(10, MAX_PROVIDERS + 10))
+        ledger.add_aspa(place, 2, range(10, MAX_PROVIDERS + 10))
         ledger.add_aspa(place, 1, [2])
+        ledger.add_aspa(place, 1, [10])
         export = ledger.close("a test")
-        self.assertEqual(len(export.aspas[1]), 4 * MAX_PROVIDERS)
-        self.assertEqual(export.problem_count, 1)
+        self.assertEqual({customer: len(octets) for customer, octets in export.aspas.items()}, {2: 4 * MAX_PROVIDERS})
+        self.assertEqual(export.problem_count, 2)
 
     def test_as0_stands_alone(self) -> None:
         ledger, place = Ledger("aspas", 0.0, False), Place("aspas[0]", b"{}")

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rotonda.services import connector
+from rotonda.units.sources import SourceUnit
 from twisted.application.service import IService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -38,9 +39,35 @@ class ConnectorTests(SynchronousTestCase):
         self.assertTrue(IService.providedBy(made))
         self.assertFalse(made.running)
 
-    def test_expired_entries_are_looked_for_unless_they_are_wanted(self) -> None:
-        timers = [
-            len(list(connector.Connector(MemoryReactorClock(), self.options("--vrps", str(self.file), *more))))
-            for more in ([], ["--keep-expired"])
-        ]
-        self.assertEqual(timers[0], timers[1] + 1)
+    def test_what_rpki_data_is_made_from(self) -> None:
+        """Each of rtrtr's units has its counterpart: json, rtr, rtr-tls, any, merge, slurm."""
+        vrps, more, slurm = (str(self.file.with_name(name)) for name in ("vrps", "more", "slurm"))
+        for path in (vrps, more, slurm):
+            Path(path).touch()
+        cache = ["--rtr", "192.0.2.1:323,preference=2"]
+        for words, expected in [
+            (["--vrps", vrps], "ExportSource"),
+            (cache, "RtrSource"),
+            (["--vrps", vrps, *cache], "MergeUnit(ExportSource, RtrSource)"),
+            ([*cache, "--vrps", vrps, "--policy", "any"], "AnyUnit(RtrSource, ExportSource)"),
+            (["--vrps", vrps, "--slurm", slurm], "ExceptionsUnit(ExportSource)"),
+            (
+                ["--vrps", vrps, "--vrps", more, "--slurm", slurm],
+                "ExceptionsUnit(MergeUnit(ExportSource, ExportSource))",
+            ),
+        ]:
+            with self.subTest(words=words):
+                self.assertEqual(told(connector.rpki_source(self.options(*words))), expected)
+        options = self.options(
+            *cache, "--vrps", vrps, "--policy", "any", "--hold-down", "5", "--stale", "keep", "--max-age", "60"
+        )
+        unit: Any = connector.rpki_source(options)
+        first, second = unit.sources
+        self.assertEqual((unit.hold, first.keep_stale, first.preference), (5, True, 2))
+        self.assertEqual((second.keep_stale, second.max_age, second.keep_expired), (True, 60, False))
+
+
+def told(unit: SourceUnit) -> str:
+    """The kinds of the units in a row."""
+    west = ", ".join(map(told, unit.west))
+    return type(unit).__name__ + (f"({west})" if west else "")

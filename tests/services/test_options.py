@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rotonda.services import connector, rib, router
+from rotonda.units.keeping import KeepAt
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,7 +26,7 @@ class OptionTests(SynchronousTestCase):
         options.parseOptions(["--mrt", str(self.file), "--vrps", str(self.file), "--listen", "[::1]:0", str(self.file)])
         self.assertEqual(options["mrt"], [self.file, self.file])
         self.assertEqual(options["vrps"], [self.file])
-        self.assertEqual(options["listen"], Listen(HostPort("::1", 0)))
+        self.assertEqual(options["listen"], [Listen(HostPort("::1", 0))])
         self.assertFalse(options["keep-expired"])
 
     def test_files_keep_their_order_wherever_options_stand(self) -> None:
@@ -52,19 +53,47 @@ class OptionTests(SynchronousTestCase):
 
     def test_router(self) -> None:
         options = router.Options()
-        options.parseOptions(["--cache", "cache.example.net:323"])
-        self.assertEqual(
-            (options["cache"], options["mode"]), ([Connect(HostPort("cache.example.net", 323))], Mode.AUTO)
-        )
+        options.parseOptions(["--cache", "cache.example.net:323", "--cache", "h:1,preference=2", "--patience", "0.5"])
+        caches = [Connect(HostPort("cache.example.net", 323)), Connect(HostPort("h", 1), preference=2)]
+        self.assertEqual((options["cache"], options["mode"], options["patience"]), (caches, Mode.AUTO, 0.5))
+
+    def test_what_is_kept_and_what_is_said_in_the_end(self) -> None:
+        for made, words in [
+            (connector, ["--vrps", str(self.file)]),
+            (rib, ["--west", "h:1"]),
+            (router, ["--cache", "h:1"]),
+        ]:
+            options = made.Options()
+            options.parseOptions(words)
+            self.assertIsNone(options["keep"], "nothing is kept unless somebody says where")
+            options = made.Options()
+            options.parseOptions([*words, "--state", "/var/lib/x", "--state-max-age", "3600"])
+            self.assertEqual(options["keep"], KeepAt(Path("/var/lib/x"), 3600.0))
+            if made is not router:
+                self.assertEqual(options["goodbye"], 1)
+                options = made.Options()
+                options.parseOptions([*words, "--goodbye", "shutdown"])
+                self.assertEqual(options["goodbye"], 0)
 
     def test_what_cannot_be_meant_is_told_with_the_option(self) -> None:
         for made, words, said in [
+            (rib.Options, ["--west", "h:1", "--state-max-age", "long"], "--state-max-age: 'long'"),
+            (router.Options, ["--cache", "h:1", "--state-max-age", "0"], "--state-max-age: '0'"),
+            (rib.Options, ["--west", "h:1", "--goodbye", "never"], "--goodbye: 'never' is not one of restart"),
             (connector.Options, [], "nothing to serve"),
             (connector.Options, ["--mrt", "/nowhere"], "--mrt: there is no file /nowhere"),
             (connector.Options, ["--vrps", str(self.file.parent)], "--vrps: there is no file"),
             (connector.Options, ["--mrt", str(self.file), "--listen", "x:y"], "--listen: 'x:y' has the port 'y'"),
             (connector.Options, [str(self.file), "--never"], "--never"),
+            (connector.Options, ["--rtr", "h:1", "--rtr", "h:1"], "--rtr: h:1 is given twice"),
+            (connector.Options, ["--vrps", str(self.file), "--vrps", str(self.file)], "--vrps: a file or URL is given"),
+            (connector.Options, ["--rtr", "h:1", "--policy", "best"], "--policy: 'best' is not one of merge, any"),
+            (connector.Options, ["--rtr", "h:1", "--stale", "x"], "--stale: 'x' is not one of drop, keep"),
+            (connector.Options, ["--rtr", "h:1", "--hold-down", "nan"], "--hold-down: 'nan' is not a number"),
+            (connector.Options, ["--rtr", "h:1", "--max-age", "-1"], "--max-age: '-1' is not a number of seconds"),
+            (connector.Options, ["--mrt", str(self.file), "--slurm", str(self.file)], "--slurm: exceptions to nothing"),
             (connector.Options, ["--mrt", str(self.file), "--name", "x" * 65], "--name: 'xxx"),
+            (router.Options, ["--cache", "h:1", "--patience", "soon"], "--patience: 'soon' is not a number of seconds"),
             (rib.Options, [], "nothing to follow"),
             (rib.Options, ["--west", "h:1", "--name", "a/b"], "--name: 'a/b' is not 1 to 64"),
             (rib.Options, ["--west", "h:99999"], "--west"),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+import rotoro.session.asking
 import rotoro.session.cache
 import rotoro.session.follower
 import rotoro.session.peer
@@ -108,12 +109,12 @@ SITUATIONS: dict[str, tuple[int, dict[Any, Make], Any, Any]] = {
     "router": (
         2,
         {
-            rotoro.session.router.State.ASKING: router,
-            rotoro.session.router.State.RECEIVING: lambda: router(CacheResponse(7)),
-            rotoro.session.router.State.IDLE: lambda: router(CacheResponse(7), EndOfData(7, 1, 3600, 600, 7200)),
+            rotoro.session.asking.State.ASKING: router,
+            rotoro.session.asking.State.RECEIVING: lambda: router(CacheResponse(7)),
+            rotoro.session.asking.State.IDLE: lambda: router(CacheResponse(7), EndOfData(7, 1, 3600, 600, 7200)),
         },
         rotoro.session.router.TRANSITIONS,
-        rotoro.session.router.State,
+        rotoro.session.asking.State,
     ),
     "serving peer": (
         ROTORO,

@@ -1,26 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from rotoro.session.cache import (
-    GOODBYE_RESTART,
-    MAX_FOREIGN,
-    MAX_WAITING,
-    NOTIFY_SECONDS,
-    STALLED_RETRIES,
-    CacheData,
-    CacheSession,
-    State,
-)
-from rotoro.session.effects import Effect, Send, Stream, WakeAt
-from rotoro.session.payload import Timers
-from rotoro.table.history import History
-from rotoro.wire import Decoder, Foreign, encode
-from rotoro.wire.bulk import Prefixes, as_octets
+from rotoro.session.cache import MAX_FOREIGN, CacheData
+from rotoro.session.effects import Send, Stream
+from rotoro.wire import Foreign, encode
+from rotoro.wire.bulk import Prefixes
 from rotoro.wire.errors import CorruptData
 from rotoro.wire.pdu import RTR_VERSIONS, Pdu
 from rotoro.wire.rtr import (
@@ -35,55 +20,8 @@ from rotoro.wire.rtr import (
     SerialNotify,
     SerialQuery,
 )
+from tests.session.caches import SESSION, CacheCase, decoded, rows, streamed
 from tests.session.worlds import RPKI, aspa, closes, history, providers, report, router_key, sent, snapshot, vrp, vrps
-
-SESSION = 77
-
-
-def streamed(effects: Iterable[Effect]) -> bytes:
-    return b"".join(chunk for effect in effects if isinstance(effect, Stream) for chunk in effect.chunks)
-
-
-def decoded(octets: bytes) -> list[tuple[int, Pdu]]:
-    decoder = Decoder()
-    decoder.receive(octets)
-    found = list(decoder.items())
-    assert not decoder.pending
-    return found
-
-
-def rows(pdus: Iterable[Pdu]) -> list[tuple[bool, bytes]]:
-    """Prefix by prefix: announced, key."""
-    return [
-        row
-        for run in pdus
-        if isinstance(run, Prefixes)
-        for row in zip(run.announced.tolist(), map(bytes, as_octets(run.keys)), strict=True)
-    ]
-
-
-class CacheCase(SynchronousTestCase):
-    versions: tuple[int, ...] = RTR_VERSIONS
-
-    def setUp(self) -> None:
-        self.history = history(vrps(1, 2), serial=10)
-        self.cache = self.session(self.history)
-
-    def session(self, table: History, timers: Timers | None = None) -> CacheSession:
-        data = CacheData.of(table, SESSION, timers or Timers())
-        made = CacheSession(data, self.versions)
-        made.start(0.0)
-        return made
-
-    def ask(self, pdu: Pdu, version: int = 2, now: float = 0.0) -> list[Effect]:
-        return self.cache.receive(version, pdu, now)
-
-    def answer(self, pdu: Pdu, version: int = 2, now: float = 0.0) -> list[Pdu]:
-        """A whole answer, sent out."""
-        found = decoded(streamed(self.ask(pdu, version, now)))
-        self.assertEqual({spoken for spoken, _ in found}, {version})
-        self.cache.drained(now)
-        return [pdu for _, pdu in found]
 
 
 class VersionTests(CacheCase):
@@ -137,6 +75,20 @@ class VersionTests(CacheCase):
                 self.assertIn(Send(first, told), effects)
                 self.assertTrue(closes(effects))
 
+    def test_in_a_session_even_what_is_no_pdu_is_of_another_version_first(self) -> None:
+        for octets in (b"\x01\x02\0\0\0\0\0\7", b"\x09\x02\0\0\0\0\0\7", b"\x01\x2a\0\0\0\0\0\x08"):
+            with self.subTest(octets=octets):
+                self.cache = self.session(self.history)
+                self.answer(ResetQuery())
+                effects = self.cache.broken(CorruptData("it says", octets), 0.0)
+                told = report(effects)
+                assert told is not None
+                self.assertEqual((told.code, told.offending), (8, octets))
+                self.assertTrue(closes(effects))
+        self.cache = self.session(self.history)
+        self.answer(ResetQuery())
+        self.assertEqual(sent(self.cache.broken(CorruptData("it says", b"\x01\x0a"), 0.0)), [])
+
     def test_an_error_report_of_any_version_is_not_answered(self) -> None:
         """C-VN-11, C-ER-01, C-ER-03."""
         for version in (0, 1, 2, 9, 0x80):
@@ -164,6 +116,10 @@ class VersionTests(CacheCase):
 
 class LimitedCacheTests(CacheCase):
     versions = (1,)
+
+    def test_versions_are_those_with_a_session_id(self) -> None:
+        self.assertEqual(CacheData(self.history, {2: 9, 1: 7}).versions, (1, 2))
+        self.assertEqual(CacheData.of(self.history, 0xFFFF, versions=(1, 2)).sessions, {1: 0, 2: 1})
 
     def test_higher_versions_are_offered_ours(self) -> None:
         effects = self.ask(ResetQuery(), 2)
@@ -306,95 +262,3 @@ class ContentTests(CacheCase):
         found = [pdu for pdu in self.answer(SerialQuery(SESSION + 2, 11)) if isinstance(pdu, RouterKey)]
         self.assertEqual(found, [RouterKey(0, bytes([1] * 20), 1, b"a")])
         self.assertEqual(len(encode(found[0], 2)), 33)
-
-
-class NotifyTests(CacheCase):
-    def notified(self, number: int, now: float) -> list[Any]:
-        self.history.commit(vrps(number))
-        return sent(self.cache.changed(now))
-
-    def test_never_before_the_first_query(self) -> None:
-        """C-SN-01."""
-        self.assertEqual(self.notified(3, 1.0), [])
-
-    def test_at_most_once_a_minute_and_then_the_latest(self) -> None:
-        """C-SN-02 to 05."""
-        self.answer(ResetQuery())
-        self.assertEqual(self.notified(3, 100.0), [SerialNotify(SESSION + 2, 11)])
-        self.history.commit(vrps(4))
-        self.assertEqual(self.cache.changed(110.0), [WakeAt(100.0 + NOTIFY_SECONDS)])
-        self.assertEqual(self.notified(5, 159.0), [])
-        self.assertEqual(self.cache.wake(160.0), [Send(2, SerialNotify(SESSION + 2, 13))])
-        self.assertEqual(self.cache.wake(300.0), [])
-
-    def test_not_of_what_the_router_has_fetched(self) -> None:
-        self.answer(ResetQuery())
-        self.notified(3, 100.0)
-        self.notified(4, 110.0)
-        self.answer(SerialQuery(SESSION + 2, 10), now=120.0)
-        self.assertEqual(self.cache.wake(160.0), [])
-
-    def test_never_inside_an_answer(self) -> None:
-        """C-SN-06."""
-        self.answer(ResetQuery())
-        self.ask(ResetQuery())
-        self.assertEqual(self.notified(3, 100.0), [])
-        self.assertEqual(self.cache.wake(101.0), [WakeAt(STALLED_RETRIES * 600.0)])
-        self.assertEqual(sent(self.cache.drained(102.0)), [SerialNotify(SESSION + 2, 11)])
-
-
-class PatienceTests(CacheCase):
-    def test_queries_wait_their_turn(self) -> None:
-        """C-FR-03, 04."""
-        first = streamed(self.ask(ResetQuery()))
-        self.assertEqual(self.ask(SerialQuery(SESSION + 2, 10)), [])
-        second = self.cache.drained(1.0)
-        self.assertEqual([type(pdu) for _, pdu in decoded(streamed(second))], [CacheResponse, EndOfData])
-        self.assertEqual(len(rows(pdu for _, pdu in decoded(first))), 2)
-        self.assertEqual(self.cache.drained(2.0), [])
-
-    def test_not_many_of_them(self) -> None:
-        self.ask(ResetQuery())
-        for _ in range(MAX_WAITING):
-            self.assertEqual(self.ask(ResetQuery()), [])
-        effects = self.ask(ResetQuery())
-        self.assertTrue(closes(effects))
-        self.assertEqual(self.cache.drained(1.0), [])
-
-    def test_a_waiting_query_of_a_foreign_session(self) -> None:
-        self.ask(ResetQuery())
-        self.ask(SerialQuery(1, 1))
-        effects = self.cache.drained(1.0)
-        told = report(effects)
-        assert told is not None
-        self.assertEqual(told.code, 0)
-
-    def test_a_router_that_does_not_read_is_let_go(self) -> None:
-        """C-TP-02."""
-        self.ask(ResetQuery())
-        self.cache.progressed(1000.0)
-        self.assertEqual(self.cache.wake(1800.0), [WakeAt(2800.0)])
-        effects = self.cache.wake(2800.0)
-        told = report(effects)
-        assert told is not None
-        self.assertEqual(told.code, 10)
-        self.assertTrue(closes(effects))
-
-    def test_a_router_that_says_nothing_is_let_go(self) -> None:
-        self.assertTrue(closes(self.cache.wake(120.0)))
-        self.assertIs(self.cache.state, State.CLOSED)
-
-
-class GoodbyeTests(CacheCase):
-    def test_version_2_has_words_for_it(self) -> None:
-        """C-RS-01 to 03."""
-        for version, reason, codes in ((2, GOODBYE_RESTART, [12]), (2, 0, [13]), (1, 0, []), (0, GOODBYE_RESTART, [])):
-            with self.subTest(version=version, reason=reason):
-                self.cache = self.session(self.history)
-                self.answer(ResetQuery(), version)
-                effects = self.cache.goodbye(reason, 0, "bye")
-                self.assertEqual([pdu.code for pdu in sent(effects)], codes)
-                self.assertTrue(closes(effects))
-
-    def test_nothing_is_said_to_who_has_not_spoken(self) -> None:
-        self.assertEqual(sent(self.cache.goodbye(0, 0, "bye")), [])

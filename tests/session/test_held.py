@@ -6,7 +6,7 @@ import rotoro.session.held
 from rotoro.session.held import Answer, Held
 from rotoro.session.payload import Timers
 from rotoro.table.snapshot import EMPTY
-from rotoro.wire.errors import LimitExceeded, UnknownWithdrawal
+from rotoro.wire.errors import DuplicateAnnouncement, LimitExceeded, UnknownWithdrawal
 from rotoro.wire.rtr import Aspa, RouterKey
 from tests.session.worlds import aspa, providers, snapshot
 
@@ -30,6 +30,19 @@ class AnswerTests(SynchronousTestCase):
         answer = Answer(None)
         self.assertEqual(answer.snapshot, EMPTY)
         self.assertRaises(UnknownWithdrawal, answer.take, Aspa(0, 5, ()))
+
+    def test_a_customer_has_one_place_in_an_answer(self) -> None:
+        """R-AS-09: but to withdraw and to announce again is no repetition."""
+        before = Held(2, 7, 1, Timers(), 0.0, snapshot({aspa(5): providers(1)}))
+        answer = Answer(before)
+        for pdu in (Aspa(1, 5, (2,)), Aspa(0, 5, ()), Aspa(1, 5, (3,))):
+            answer.take(pdu)
+        self.assertEqual(answer.diff(2).apply(answer.snapshot), snapshot({aspa(5): providers(3)}))
+        answer = Answer(None)
+        for pdu in (Aspa(1, 5, (2,)), Aspa(1, 6, (2,)), Aspa(1, 5, (2, 3))):
+            answer.take(pdu)
+        twice = self.assertRaises(DuplicateAnnouncement, answer.diff, 2)
+        self.assertEqual(twice.offending.hex(" ", 4), "020b0100 00000014 00000005 00000002 00000003")
 
     def test_limits(self) -> None:
         for limit, most in (("MAX_RECORDS", 2), ("MAX_OCTETS", 2 * len(KEY.key_info))):

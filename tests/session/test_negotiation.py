@@ -7,7 +7,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from rotoro.session.cache import CacheData, CacheSession
 from rotoro.session.effects import Close, Effect, Flush, Note, Send, Update, WakeAt
 from rotoro.session.follower import FollowingPeer, follow_all
-from rotoro.session.negotiation import PROBE_SECONDS, VERDICT_SECONDS, ClientSession, Mode, Refused, serve
+from rotoro.session.negotiation import (
+    ALPN,
+    ALPN_ROTORO,
+    ALPN_RTR,
+    PROBE_SECONDS,
+    VERDICT_SECONDS,
+    ClientSession,
+    Mode,
+    Refused,
+    keep_to,
+    serve,
+)
 from rotoro.session.peer import ServingPeer
 from rotoro.session.router import RouterSession
 from rotoro.session.tables import ServedTables
@@ -40,6 +51,62 @@ class ServeTests(SynchronousTestCase):
     def test_tls_on_a_plain_port(self) -> None:
         told = self.assertRaises(Refused, serve, 0x16, ServedTables(), CacheData.of(history(), 7))
         self.assertIn("TLS", str(told))
+
+
+class AgreedTests(SynchronousTestCase):
+    """What the handshake of TLS says."""
+
+    def client(self, mode: Mode) -> ClientSession:
+        follower = FollowingPeer(follow_all, AttributeStore(), lambda ingress: ingress)
+        return ClientSession(mode, follower, RouterSession("rtr"))
+
+    def test_what_was_agreed_on_holds(self) -> None:
+        for agreed, fine, wrong in ((ALPN_ROTORO, (0x80, 0x81), (0, 1, 2, 3)), (ALPN_RTR, (0, 1, 2, 3), (0x80, 0xFF))):
+            for first in fine:
+                keep_to(agreed, first)
+            for first in wrong:
+                error = self.assertRaises(Refused, keep_to, agreed, first)
+                self.assertIn(f"agreed on {agreed.decode()} by ALPN, but speaks", str(error))
+        for first in range(256):
+            keep_to(None, first)
+
+    def test_nobody_is_asked(self) -> None:
+        for mode, agreed, first in (
+            (Mode.AUTO, ALPN_ROTORO, Hello(0)),
+            (Mode.AUTO, ALPN_RTR, ResetQuery()),
+            (Mode.AUTO, None, ResetQuery()),
+            (Mode.ROTORO, None, Hello(0)),
+            (Mode.RTR, None, ResetQuery()),
+        ):
+            with self.subTest(mode=mode, agreed=agreed):
+                session = self.client(mode)
+                session.settle(agreed)
+                self.assertEqual([effect.pdu for effect in session.start(0.0) if isinstance(effect, Send)], [first])
+                self.assertEqual(session.speaks.split()[0], "rotoro" if first == Hello(0) else "rtr")
+
+    def test_each_handshake_says_it_anew(self) -> None:
+        session = self.client(Mode.AUTO)
+        for agreed, verdict in ((ALPN_ROTORO, Mode.ROTORO), (None, Mode.RTR), (ALPN_ROTORO, Mode.ROTORO)):
+            session.settle(agreed)
+            session.start(1.0)
+            self.assertIs(session.verdict, verdict)
+            session.lost(2.0)
+
+    def test_what_is_offered(self) -> None:
+        offers = [self.client(mode).offers for mode in (Mode.AUTO, Mode.RTR, Mode.ROTORO)]
+        self.assertEqual(offers, [ALPN, (ALPN_RTR,), (ALPN_ROTORO,)])
+
+    def test_a_cache_that_begins_anew_is_not_left_for_that(self) -> None:
+        session = self.client(Mode.AUTO)
+        session.settle(None)
+        session.start(0.0)
+        for number in (7, 8):
+            session.receive(2, CacheResponse(number), 1.0)
+            effects = session.receive(2, EndOfData(number, 1, 3600, 600, 7200), 1.0)
+            self.assertFalse([effect for effect in effects if isinstance(effect, Close)])
+            session.lost(2.0)
+            session.start(3.0)
+            session.receive(2, CacheReset(), 3.0)
 
 
 class HelloTests(SynchronousTestCase):

@@ -71,6 +71,18 @@ class ColumnTests(SynchronousTestCase):
         self.assertGreater(memory(column("keys", [bytes(1000)], OCTETS)), 1000)
 
 
+class OrderTests(SynchronousTestCase):
+    @patient
+    @given(st.sampled_from([4, 8, 10, 22]), st.lists(st.binary(max_size=9), max_size=30), st.booleans())
+    def test_as_sorted_octets(self, width: int, found: list[bytes], descending: bool) -> None:
+        """Whatever is alike in the first word, and however often the same comes."""
+        octets = [each[:4].ljust(width - len(each[4:width]), b"\xff") + each[4:width] for each in found]
+        keys = column("keys", sorted(octets, reverse=True) if descending else octets, np.dtype(f"S{width}"))
+        order = stable_order(keys)
+        right = sorted(range(len(octets)), key=lambda row: whole(keys, row))
+        self.assertEqual(list(range(len(octets))) if order is None else order.tolist(), right)
+
+
 class LocateTests(SynchronousTestCase):
     @patient
     @given(

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.table.diff import Diff, MisplacedDiff
-from rotoro.table.history import History, NotReady, State
+from rotoro.table.history import History, NotReady, State, Step
 from rotoro.table.records import Records
 from rotoro.table.resolve import resolve_rows
 from rotoro.table.serial import Position
@@ -81,6 +81,36 @@ class CommitTests(SynchronousTestCase):
         self.assertEqual((self.history.snapshot, self.history.serial), (vrps(1), FIRST))
 
 
+class SuspendedTests(SynchronousTestCase):
+    """A table whose data is gone for now: it has none, and goes on from what it had."""
+
+    def setUp(self) -> None:
+        self.history = History(7, 41)
+        self.history.commit(vrps(1, 2))
+        self.history.suspend()
+
+    def test_nobody_is_told_anything(self) -> None:
+        self.assertFalse(self.history.ready)
+        self.assertIsNone(self.history.since(41))
+        self.assertRaises(NotReady, self.history.encoded_snapshot, Scribe())
+
+    def test_the_same_data_is_no_change(self) -> None:
+        self.assertIsNone(self.history.commit(vrps(1, 2)))
+        self.assertEqual((self.history.ready, self.history.serial), (True, 41))
+
+    def test_other_data_is_a_change(self) -> None:
+        self.history.commit(vrps(2, 3))
+        since = self.history.since(41)
+        assert since is not None
+        self.assertEqual((self.history.ready, self.history.serial, since.count), (True, 42, 2))
+
+    def test_before_there_was_data_it_is_nothing(self) -> None:
+        fresh = History(7, 41)
+        fresh.suspend()
+        fresh.commit(vrps(1))
+        self.assertEqual(fresh.serial, 41)
+
+
 class SinceTests(SynchronousTestCase):
     def test_who_has_to_start_over(self) -> None:
         history = History(5, 10, diffs=2)
@@ -117,6 +147,47 @@ class SinceTests(SynchronousTestCase):
         for number in range(4):
             history.commit(vrps(number))
         self.assertIs(history.since(1), history.since(1))
+
+
+class ResumedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.first = History(5, FIRST)
+        for number in range(4):
+            self.first.commit(vrps(number))
+
+    def test_as_if_it_had_never_stopped(self) -> None:
+        second = History(6)
+        second.resume(self.first.state, self.first.steps)
+        for history in (self.first, second):
+            history.commit(vrps(9))
+        self.assertEqual((second.state, second.steps), (self.first.state, self.first.steps))
+        self.assertEqual(second.since(FIRST), vrps(0).diff(vrps(9)))
+
+    def test_serials_may_be_left_out(self) -> None:
+        second, state = History(6), self.first.state
+        steps = (*self.first.steps, Step(state.position.serial, Diff({}, 0)))
+        second.resume(State(Position(5, FIRST + 100), state.snapshot), steps)
+        known = [serial for serial in range(FIRST - 5, FIRST + 105) if second.since(serial % 2**32) is not None]
+        self.assertEqual(known, [*range(FIRST, FIRST + 4), FIRST + 100])
+        told = second.encoded_since(Position(5, FIRST + 3), Scribe())
+        assert told is not None
+        self.assertEqual(told.chunks, (b"%d-%d:0" % (FIRST + 3, FIRST + 100),))
+
+    def test_no_more_than_the_limits(self) -> None:
+        second = History(6, diffs=2)
+        second.resume(self.first.state, self.first.steps)
+        self.assertEqual(second.reach, 2)
+
+    def test_only_once_and_only_upwards(self) -> None:
+        self.assertRaises(ValueError, self.first.resume, self.first.state, ())
+        self.assertRaises(ValueError, History(6).resume, State(Position(5, FIRST), EMPTY), self.first.steps)
+
+    def test_another_life_with_the_same_data(self) -> None:
+        self.first.renew(Position(8, 3))
+        self.assertEqual((self.first.position, self.first.snapshot), (Position(8, 3), vrps(3)))
+        self.assertIsNone(self.first.since(Position(5, FIRST + 3)))
+        self.first.commit(vrps(4))
+        self.assertEqual(self.first.since(3), vrps(3).diff(vrps(4)))
 
 
 class EncodedTests(SynchronousTestCase):

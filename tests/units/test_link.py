@@ -15,6 +15,7 @@ from rotoro.session.effects import Update
 from rotoro.session.follower import follow_all
 from rotoro.session.negotiation import Mode
 from rotoro.table import EMPTY, AttributeStore, Ingress
+from tests.net.transports import connected
 from tests.session.worlds import vrps
 from tests.units.joined import Joined
 
@@ -64,6 +65,19 @@ class RotoroLinkTests(LinkCase):
         connection.carry()
         self.assertTrue(self.link.complete)
         self.assertFalse(self.link.receiving)
+
+    def test_in_step_when_everything_came_over_this_connection(self) -> None:
+        self.history.commit(vrps(1))
+        connection = self.join()
+        self.assertFalse(self.link.synced, "the server is still loading")
+        self.serving.report(self.serving.rpki, complete=True)
+        connection.carry()
+        self.assertTrue(self.link.synced)
+        connection.lose()
+        self.assertEqual((self.link.complete, self.link.synced), (True, False))
+        self.reactor.advance(10)
+        self.join()
+        self.assertTrue(self.link.synced)
 
     def test_how_it_fares(self) -> None:
         self.assertEqual(self.link.shown().state, "disconnected")
@@ -122,6 +136,17 @@ class RtrLinkTests(LinkCase):
         assert shown.expire is not None
         self.assertEqual((shown.mode, shown.version, shown.serial), ("rtr 2", 2, self.history.serial))
         self.assertEqual((shown.age - before, shown.expires_in), (7, shown.expire - shown.age))
+
+    def test_in_step_from_end_of_data_on(self) -> None:
+        self.history.commit(vrps(1))
+        connection = self.join()
+        self.assertTrue(self.link.synced)
+        connection.lose()
+        self.assertEqual((self.link.complete, self.link.synced), (True, False))
+        self.reactor.advance(10)
+        silent = self.reactor.tcpClients[-1][2].buildProtocol(None)
+        connected(silent)
+        self.assertEqual((self.link.connected, self.link.synced), (True, False))
 
     def test_data_that_has_expired_is_given_up(self) -> None:
         self.history.commit(vrps(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.derive.strategies import prefixes, versioned
-from rotoro.wire import Pdu, encode
+from rotoro.wire import Decoder, Pdu, decode, encode
 from rotoro.wire.bulk import PREFIX_FORM_OF_TYPE, Prefixes
-from rotoro.wire.errors import AspaProviderListError, CorruptData
+from rotoro.wire.errors import AspaProviderListError, CorruptData, ProtocolError
+from rotoro.wire.pdu import ROTORO
 from rotoro.wire.rtr import Aspa, CacheResponse, Ipv4Prefix, Ipv6Prefix
 from rotoro.wire.runs import PrefixReader, Taken
 from tests.wire.streams import PATIENT, comparable, cut, outcome, received, stream
@@ -154,3 +156,43 @@ class WindowTests(SynchronousTestCase):
         reader = PrefixReader(1 << 20)
         take(stream([*mixed([FOUR, SIX, FOUR]), *mixed([CacheResponse(1)] * 20)]), 0, reader)
         self.assertEqual(reader.window, PrefixReader().window)
+
+
+class AspaTests(SynchronousTestCase):
+    @given(
+        st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 4), max_size=4)), min_size=1, max_size=6),
+        st.sampled_from([2, ROTORO]),
+        st.integers(1, 40),
+    )
+    def test_as_the_codec_reads_them(self, drawn: list[tuple[int, list[int]]], version: int, width: int) -> None:
+        """The same PDUs up to the first that is wrong, and the same words for that."""
+        octets = [
+            struct.pack(f">BBBxII{len(found)}I", version, 11, flags, 12 + 4 * len(found), 7, *found)
+            for flags, found in drawn
+        ]
+        expected: list[Pdu | str] = []
+        for each in octets:
+            try:
+                expected.append(decode(each)[1])
+            except ProtocolError as broken:
+                expected.append(f"{broken} {broken.offending.hex()}")
+                break
+        stream, decoder = b"".join(octets), Decoder()
+        found: list[Pdu | str] = []
+        for at in range(0, len(stream), width):
+            decoder.receive(stream[at : at + width])
+            try:
+                for _, pdu in decoder.items():
+                    found.append(pdu)  # those before an error count
+            except ProtocolError as broken:
+                found.append(f"{broken} {broken.offending.hex()}")
+                break
+        self.assertEqual(found, expected)
+
+    def test_no_longer_than_our_parameters_say(self) -> None:
+        decoder = Decoder()
+        decoder.rotoro_limit = 20
+        decoder.receive(encode(Aspa(1, 7, (1, 2)), ROTORO) + encode(Aspa(1, 7, (1, 2, 3)), ROTORO))
+        items = decoder.items()
+        self.assertEqual(next(items), (ROTORO, Aspa(1, 7, (1, 2))))
+        self.assertRaises(CorruptData, next, items)

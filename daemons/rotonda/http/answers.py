@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -27,6 +27,13 @@ class Answer:
     content_type: str = JSON
     version: str | None = None
     status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An answer that takes long to find. `find` looks only at what never changes, so that it may run anywhere."""
+
+    find: Callable[[], Answer]
 
 
 def json_answer(value: Any, version: str | None = None, status: int = 200) -> Answer:

@@ -17,8 +17,8 @@ from twisted.web.server import Request
 from rotonda.http.answers import JSON
 from rotonda.http.errors import Refused, excerpt
 
-MOST_OCTETS = 64 << 20
-"""A request body that is longer is not read to its end."""
+MOST_OCTETS = 16 << 20
+"""A request body that is longer is not read to its end: 16 MiB are some 400,000 routes."""
 
 _log = Logger()
 

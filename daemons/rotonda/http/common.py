@@ -10,6 +10,7 @@ import msgspec
 from rotonda.http.answers import Answer, json_answer
 from rotonda.http.errors import Refused
 from rotonda.http.routing import Asked, Route
+from rotonda.views.served import ServingView
 from rotonda.views.shown import Link, Place, View
 from rotoro.table import History, RouteSlot
 
@@ -95,3 +96,8 @@ def health_routes(view: View) -> list[Route]:
         Route("GET", "/healthz", lambda asked: json_answer({"alive": True})),
         Route("GET", "/readyz", ready),
     ]
+
+
+def serving_routes(view: ServingView) -> list[Route]:
+    """Who is served, and what the server has done."""
+    return [Route("GET", "/api/v1/clients", lambda asked: json_answer(view.served()))]

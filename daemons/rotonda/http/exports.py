@@ -28,7 +28,7 @@ _SKI = 20
 
 
 def export_routes(history: History) -> list[Route]:
-    """The path that exports this table."""
+    """The paths that export this table: all of it, and its ASPAs alone."""
 
     def vrps(asked: Asked) -> Answer:
         form = read.optional(asked.parameters, "format", read.choice(tuple(_FORMATS))) or "json"
@@ -37,7 +37,12 @@ def export_routes(history: History) -> list[Route]:
         content_type, write = _FORMATS[form]
         return Answer(write(history.snapshot), content_type, str(history.position))
 
-    return [Route("GET", "/api/v1/vrps", vrps, ("format",))]
+    def aspas(asked: Asked) -> Answer:
+        if not history.ready:
+            raise Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
+        return Answer(aspa_export(history.snapshot), JSON, str(history.position))
+
+    return [Route("GET", "/api/v1/vrps", vrps, ("format",)), Route("GET", "/api/v1/aspas", aspas)]
 
 
 def json_export(snapshot: Snapshot) -> Iterator[bytes]:
@@ -50,9 +55,14 @@ def json_export(snapshot: Snapshot) -> Iterator[bytes]:
     yield b'\n],"routerKeys":[\n'
     yield from _separated(_objects(map(_router_key, snapshot.records(ROUTER_KEY).keys.tolist())))
     yield b'\n],"aspas":[\n'
-    aspas = snapshot.records(ASPA)
-    customers, providers = aspas.keys.view(">u4").tolist(), aspas.columns[1]
-    yield from _separated(_objects(map(_aspa, customers, providers.tolist() if providers is not None else ())))
+    yield from _aspas(snapshot)
+    yield b"\n]}\n"
+
+
+def aspa_export(snapshot: Snapshot) -> Iterator[bytes]:
+    """ASPAs alone, as they are in the whole."""
+    yield b'{"aspas":[\n'
+    yield from _aspas(snapshot)
     yield b"\n]}\n"
 
 
@@ -92,6 +102,12 @@ def _router_key(key: bytes) -> dict[str, object]:
 def _aspa(customer: int, providers: bytes) -> dict[str, object]:
     numbers = (int.from_bytes(providers[at : at + 4]) for at in range(0, len(providers), 4))
     return {"customer": f"AS{customer}", "providers": [f"AS{number}" for number in numbers]}
+
+
+def _aspas(snapshot: Snapshot) -> Iterator[bytes]:
+    aspas = snapshot.records(ASPA)
+    customers, providers = aspas.keys.view(">u4").tolist(), aspas.columns[1]
+    return _separated(_objects(map(_aspa, customers, providers.tolist() if providers is not None else ())))
 
 
 def _objects(objects: Iterator[dict[str, object]]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from rotonda.http.errors import Refused, excerpt, suggestion
 from rotonda.rib.communities import Community
 from rotonda.rib.prefixes import Prefix, UnreadablePrefix, parse_address
+from rotonda.rpki.paths import Direction
 from rotonda.rpki.records import parse_as_number
 
 T = TypeVar("T")
@@ -52,6 +53,11 @@ def number(name: str, words: str) -> int:
     if not (words.isascii() and words.isdigit() and len(words) <= _DIGITS and int(words) < 1 << 32):
         raise Refused(400, f"{name}: {excerpt(words)} is not a number of 32 bits")
     return int(words)
+
+
+def direction(name: str, words: str) -> Direction:
+    """Where paths come from."""
+    return Direction(choice([direction.value for direction in Direction])(name, words))
 
 
 def choice(known: Collection[str]) -> Callable[[str, str], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -10,8 +10,9 @@ from twisted.web.server import Site
 
 from rotonda.http import parameters as read
 from rotonda.http.answers import Answer, json_answer, streamed_object
-from rotonda.http.common import Clock, health_routes, status_of, table_of
+from rotonda.http.common import Clock, Table, health_routes, serving_routes, status_of, table_of
 from rotonda.http.errors import Refused, excerpt, suggestion
+from rotonda.http.metrics import metrics_routes
 from rotonda.http.routing import Asked, Route
 from rotonda.http.site import api_site
 from rotonda.rib.derived import Derived
@@ -21,8 +22,9 @@ from rotonda.rib.page import Page
 from rotonda.rib.places import BadCursor
 from rotonda.rib.prefixes import Prefix, address_text
 from rotonda.rib.query import DEFAULT_LIMIT, MOST_ROUTES, Match, Query, answer
-from rotonda.rib.rows import STATUS, shown
-from rotonda.rib.validated import validated_set
+from rotonda.rib.rows import STATUS, Verified, shown
+from rotonda.rib.validated import aspa_set, validated_set
+from rotonda.rpki.aspas import AspaSet
 from rotonda.rpki.validation import ValidatedSet
 from rotonda.views.shown import Place, Rib, RibView
 from rotoro.table import NO_PARENT, Ingress, Snapshot
@@ -31,7 +33,7 @@ T = TypeVar("T")
 
 PARAMETERS = (
     "prefix", "ip", "match", "itself", "family", "origin", "community", "ingress", "peer_as", "peer", "status",
-    "limit", "cursor", "fields",
+    "limit", "cursor", "fields", "direction",
 )  # fmt: skip
 _OF_PATH = tuple(name for name in PARAMETERS if name not in ("prefix", "ip"))
 _FAMILIES = {"4": 4, "6": 6, "ipv4": 4, "ipv6": 6}
@@ -68,7 +70,7 @@ def rib_site(view: RibView, clock: Clock) -> Site:
         Route("GET", "/api/v1/routes", api.routes, PARAMETERS),
         Route("GET", "/api/v1/routes/{address}/{length}", api.routes, _OF_PATH),
     ]
-    return api_site([*routes, *health_routes(view)])
+    return api_site([*routes, *serving_routes(view), *health_routes(view), *metrics_routes(view, clock, api.tables)])
 
 
 class _RibApi:
@@ -76,13 +78,16 @@ class _RibApi:
         self._view = view
         self._clock = clock
         self._validated: dict[str, Derived[ValidatedSet]] = {}
+        self._attested: dict[str, Derived[AspaSet]] = {}
         self._prefixes: dict[str, Derived[dict[str, int]]] = {}
 
     def status(self, asked: Asked) -> Answer:
-        ribs = self._view.ribs()
-        tables = [table_of(rib.name, kind, history) for rib in ribs for kind, history in rib.tables.items()]
-        stores = {id(rib.index.store): rib.index.store for rib in ribs}
-        return json_answer(status_of(self._view, self._clock, tables, sum(map(len, stores.values()))))
+        stores = {id(rib.index.store): rib.index.store for rib in self._view.ribs()}
+        return json_answer(status_of(self._view, self._clock, self.tables(), sum(map(len, stores.values()))))
+
+    def tables(self) -> list[Table]:
+        """All tables of all RIBs."""
+        return [table_of(rib.name, kind, history) for rib in self._view.ribs() for kind, history in rib.tables.items()]
 
     def ingresses(self, asked: Asked) -> Answer:
         registry = self._view.ingresses
@@ -119,7 +124,7 @@ class _RibApi:
         except BadCursor as wrong:
             raise Refused(400, f"cursor: {wrong}", "ask again without it") from None
         validated = _derived(self._validated, rib, "rpki", validated_set)
-        rows = shown(page, rib.index, registry.get, validated, fields)
+        rows = shown(page, rib.index, registry.get, validated, fields, self._verified(rib, asked, fields))
         rpki = rib.tables["rpki"].position if validated is not None else None
         head = {
             "rib": rib.name,
@@ -131,6 +136,14 @@ class _RibApi:
         }
         version = f"{rib.name} {history.position} {rpki} {registry.revision}"
         return Answer(_body(head, rows, len(page)), version=version)
+
+    def _verified(self, rib: Rib, asked: Asked, fields: Collection[str] | None) -> Verified | None:
+        """What verifies paths, if it is told where they come from: who sends what to a collector, it cannot know."""
+        direction = read.optional(asked.parameters, "direction", read.direction)
+        if direction is None and fields is not None and "aspa" in fields:
+            raise Refused(400, "fields=aspa needs a direction", "add direction=upstream or direction=downstream")
+        aspas = _derived(self._attested, rib, "rpki", aspa_set) if direction is not None else None
+        return None if aspas is None or direction is None else (aspas, direction)
 
     def _rib(self, asked: Asked) -> Rib:
         ribs = {rib.name: rib for rib in self._view.ribs()}

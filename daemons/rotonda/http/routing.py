@@ -7,21 +7,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import unquote_to_bytes
 
-from rotonda.http.answers import Answer
+from rotonda.http.answers import Answer, Work
 from rotonda.http.errors import Refused, excerpt, suggestion
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as handlers see it: the named parts of its path, its parameters, and its body if it has one."""
+    """A request as handlers see it: named parts of its path, parameters, body, and what kinds of answers it takes."""
 
     path: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     content_type: str = ""
+    accept: str = ""
 
 
-Handler = Callable[[Asked], Answer]
+Handler = Callable[[Asked], Answer | Work]
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,28 @@
 """How requests become answers, and how these go out: as slowly as they are read.
 
 Nothing that goes wrong here reaches a client as anything but the JSON of a `Refused`; what is not the client's fault
-is written into the log, whole, and told to the client as 500 and no more.
+is written into the log, whole, and told to the client as 500 and no more. What takes long is done aside, in threads, a
+few at a time, so that everybody else is answered meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
 
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IPullProducer
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.http import Request as PlainRequest
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
-from rotonda.http.answers import Answer, gzipped
+from rotonda.http.answers import Answer, Work, gzipped
 from rotonda.http.channel import ApiChannel, ApiRequest, note_refusal, shown_uri
 from rotonda.http.errors import Refused
 from rotonda.http.routing import Asked, Route, Router, parameters_of, text
@@ -25,6 +30,10 @@ from rotonda.http.routing import Asked, Route, Router, parameters_of, text
 _WORTH_GZIP = 1024
 _INLINE = 256 << 10
 _IDLE_SECONDS = 60
+_ASIDE = 2
+
+Aside = Callable[[Callable[[], Answer]], Deferred[Answer]]
+"""Calls a function, in its own time, and gives what it returns."""
 
 _log = Logger()
 
@@ -35,8 +44,10 @@ class Api:
 
     isLeaf = True
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], aside: Aside = deferToThread) -> None:
         self._router = Router(routes)
+        self._aside = aside
+        self._turns = DeferredSemaphore(_ASIDE)
 
     def getChildWithDefault(self, name: bytes, request: PlainRequest) -> IResource:
         """There are no other resources."""
@@ -50,24 +61,30 @@ class Api:
         """Answer a request, now or piece by piece."""
         try:
             answer = self._answer(request)
-        except Refused as refused:
-            note_refusal(request, refused)
-            for name, value in refused.headers.items():
-                request.setHeader(name, value)
-            answer = Answer(refused.body, status=refused.status)
         except Exception:
-            _log.failure("{method} {uri} could not be answered", method=request.method, uri=shown_uri(request))
-            answer = Answer(Refused(500, "this could not be answered; the log of the daemon says why").body, status=500)
-        send(request, answer)
+            answer = _failed(request, Failure())
+        if isinstance(answer, Work):
+            self._work(request, answer)
+        else:
+            send(request, answer)
         return NOT_DONE_YET
 
-    def _answer(self, request: PlainRequest) -> Answer:
+    def _work(self, request: PlainRequest, work: Work) -> None:
+        """Answer when the work is done, if the client is still there then."""
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
+        done = self._turns.run(self._aside, work.find)
+        done.addErrback(partial(_failed, request))
+        done.addCallback(lambda answer: None if gone else send(request, answer))
+
+    def _answer(self, request: PlainRequest) -> Answer | Work:
         method = text(request.method, "the method")
         route, named = self._router.find(method, request.path)
         parameters = parameters_of(route, request.args or {})
         content_type = request.getHeader("content-type") or ""
         body = b"" if request.content is None else request.content.read()
-        return route.handler(Asked(named, parameters, body, content_type.partition(";")[0].strip().lower()))
+        kind, accept = content_type.partition(";")[0].strip().lower(), request.getHeader("accept") or ""
+        return route.handler(Asked(named, parameters, body, kind, accept))
 
 
 class ApiSite(Site):
@@ -81,9 +98,22 @@ class ApiSite(Site):
         """Nothing."""
 
 
-def api_site(routes: Sequence[Route]) -> Site:
-    """A site of these routes, which forgets clients that say nothing for a minute."""
-    return ApiSite(Api(routes), requestFactory=ApiRequest, parsePOSTFormSubmission=False, timeout=_IDLE_SECONDS)
+def api_site(routes: Sequence[Route], aside: Aside = deferToThread) -> Site:
+    """A site of these routes, which forgets clients that say nothing for a minute; `aside` does what takes long."""
+    return ApiSite(Api(routes, aside), requestFactory=ApiRequest, parsePOSTFormSubmission=False, timeout=_IDLE_SECONDS)
+
+
+def _failed(request: PlainRequest, failure: Failure) -> Answer:
+    """The answer to a request that is refused, or that could not be answered."""
+    refused = failure.value
+    if not isinstance(refused, Refused):
+        what = "{method} {uri} could not be answered"
+        _log.failure(what, failure, method=request.method, uri=shown_uri(request))
+        return Answer(Refused(500, "this could not be answered; the log of the daemon says why").body, status=500)
+    note_refusal(request, refused)
+    for name, value in refused.headers.items():
+        request.setHeader(name, value)
+    return Answer(refused.body, status=refused.status)
 
 
 def send(request: PlainRequest, answer: Answer) -> None:

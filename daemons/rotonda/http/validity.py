@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotonda.http import parameters as read
-from rotonda.http.answers import Answer, json_answer
+from rotonda.http.answers import Answer, Work, json_answer
 from rotonda.http.errors import Refused, excerpt
+from rotonda.http.judging import answered, counted, current, decoded, is_json, text_of
 from rotonda.http.routing import Asked, Route
 from rotonda.rib.derived import Derived
 from rotonda.rib.prefixes import Prefix
-from rotonda.rib.validated import validated_set
 from rotonda.rpki.records import VRP4, VRP6, Vrp, vrp_keys
-from rotonda.rpki.validation import State, ValidatedSet, Verdict
+from rotonda.rpki.validation import State, ValidatedSet
 from rotonda.views.shown import Place
-from rotoro.table import History
 
-_NAMES = [str(state) for state in sorted(State)]
+STATES = [str(state) for state in sorted(State)]
+_LINE = "192.0.2.0/24,AS64496"
 _DESCRIPTIONS = {
     (State.VALID, None): "a VRP covers the prefix, allows its length and names the origin AS",
     (State.INVALID, "as"): "VRPs cover the prefix, but none of them names the origin AS",
@@ -41,26 +41,22 @@ class _Table(msgspec.Struct):
 _TABLE = msgspec.json.Decoder(_Table)
 
 
-def validity_routes(history: History) -> list[Route]:
-    """The paths that judge routes by the VRPs of this table."""
-    validated = Derived(history, validated_set)
+def validity_routes(validated: Derived[ValidatedSet]) -> list[Route]:
+    """The paths that judge routes by these VRPs."""
+    history = validated.history
 
     def one(asked: Asked) -> Answer:
         asn, prefix = _route(asked)
-        verdict = _current(validated).validate(prefix.family, int.from_bytes(prefix.address), prefix.length, asn)
-        return json_answer({"validated_route": _judged(asn, prefix, verdict)}, str(history.position))
+        return json_answer({"validated_route": judged(current(validated), asn, prefix)}, str(history.position))
 
-    def many(asked: Asked) -> Answer:
-        asns, prefixes = _table(asked)
-        states = judge(_current(validated), asns, prefixes)
-        counts = np.bincount(states, minlength=len(_NAMES)).tolist()
-        return json_answer(
-            {
-                "position": Place.of(history.position),
-                "counts": dict(zip(_NAMES, counts, strict=True)),
-                "states": [_NAMES[state] for state in states.tolist()],
-            }
-        )
+    def many(asked: Asked) -> Answer | Work:
+        vrps, position = current(validated), Place.of(history.position)
+
+        def find() -> Answer:
+            states = judge(vrps, *_table(asked))
+            return json_answer({"position": position, **counted(STATES, states)})
+
+        return answered(asked, find)
 
     return [
         Route("GET", "/api/v1/validity", one, ("asn", "prefix")),
@@ -96,13 +92,6 @@ def _first_wrong(asns: Sequence[int | str], prefixes: Sequence[str]) -> Refused:
     return Refused(400, "there is a prefix of IPv4 inside IPv6", "write it as IPv4")
 
 
-def _current(validated: Derived[ValidatedSet]) -> ValidatedSet:
-    current = validated.current()
-    if current is None:
-        raise Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
-    return current
-
-
 def _route(asked: Asked) -> tuple[int, Prefix]:
     if asked.path:
         asn, prefix = asked.path["asn"], f"{asked.path['address']}/{asked.path['length']}"
@@ -116,35 +105,20 @@ def _route(asked: Asked) -> tuple[int, Prefix]:
 
 def _table(asked: Asked) -> tuple[list[int | str], list[str]]:
     """The origin ASes and prefixes of a body."""
-    if asked.content_type in ("", "application/json"):
-        try:
-            routes = _TABLE.decode(asked.body).routes
-        except (msgspec.DecodeError, ValueError, RecursionError) as wrong:
-            raise Refused(
-                400, f"the body: {wrong}", 'send {"routes":[{"asn":"AS64496","prefix":"192.0.2.0/24"}]}'
-            ) from None
+    if is_json(asked):
+        routes = decoded(_TABLE, asked, '{"routes":[{"asn":"AS64496","prefix":"192.0.2.0/24"}]}').routes
         return [route.asn for route in routes], [route.prefix for route in routes]
-    if asked.content_type == "text/csv":
-        return _lines(asked.body)
-    hint = "send application/json or text/csv"
-    raise Refused(415, f"a body of type {excerpt(asked.content_type)} is not understood", hint)
-
-
-def _lines(body: bytes) -> tuple[list[int | str], list[str]]:
-    try:
-        lines = body.decode().split()
-    except UnicodeDecodeError as wrong:
-        raise Refused(
-            400, f"the body is not UTF-8 at octet {wrong.start}", "send lines like 192.0.2.0/24,AS64496"
-        ) from None
+    lines = text_of(asked, _LINE).split()
     for number, line in enumerate(lines):
         if line.count(",") != 1:
-            raise Refused(400, f"line {number + 1}: {excerpt(line)}", "send lines like 192.0.2.0/24,AS64496")
+            raise Refused(400, f"line {number + 1}: {excerpt(line)}", f"send lines like {_LINE}")
     words = ",".join(lines).split(",") if lines else []
     return list(words[1::2]), words[0::2]
 
 
-def _judged(asn: int, prefix: Prefix, verdict: Verdict) -> dict[str, object]:
+def judged(vrps: ValidatedSet, asn: int, prefix: Prefix) -> dict[str, object]:
+    """The verdict on one route, for people."""
+    verdict = vrps.validate(prefix.family, int.from_bytes(prefix.address), prefix.length, asn)
     reason = {} if verdict.reason is None else {"reason": verdict.reason}
     return {
         "route": {"origin_asn": f"AS{asn}", "prefix": prefix.text},

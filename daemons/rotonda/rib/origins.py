@@ -27,12 +27,10 @@ _EXTENDED = 0x10
 def origins_of(sets: Sequence[bytes]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
     """The origin AS of each set, 0 where its path tells none, and whether it tells one."""
     origins, known = np.zeros(len(sets), np.uint32), np.zeros(len(sets), np.bool_)
-    data = np.frombuffer(b"".join(sets) + _PADDING, np.uint8)
-    ends = np.cumsum(np.fromiter(map(len, sets), np.int64, len(sets)))
-    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-    rows, starts, ends, long_sets = _paths(data, starts, ends)
+    data, starts, ends = walkable(sets)
+    rows, starts, ends, long_sets = as_paths(data, starts, ends)
     rows, places, long_paths = _last_numbers(data, rows, starts, ends)
-    origins[rows] = _numbers(data, places)
+    origins[rows] = numbers_at(data, places)
     known[rows] = True
     for row in (*long_sets, *long_paths):
         origin = _origin(sets[row])
@@ -40,7 +38,14 @@ def origins_of(sets: Sequence[bytes]) -> tuple[NDArray[np.uint32], NDArray[np.bo
     return origins, known
 
 
-def _paths(data: Octets, at: Positions, ends: Positions) -> tuple[Positions, Positions, Positions, list[int]]:
+def walkable(sets: Sequence[bytes]) -> tuple[Octets, Positions, Positions]:
+    """All sets in one row, and where each starts and ends; a header may be looked for behind the last one."""
+    data = np.frombuffer(b"".join(sets) + _PADDING, np.uint8)
+    ends = np.cumsum(np.fromiter(map(len, sets), np.int64, len(sets)))
+    return data, np.concatenate((np.zeros(1, np.int64), ends))[:-1], ends
+
+
+def as_paths(data: Octets, at: Positions, ends: Positions) -> tuple[Positions, Positions, Positions, list[int]]:
     """Which sets have an AS_PATH, where it starts and ends; and the sets that were not walked to their end."""
     found: list[tuple[Positions, Positions, Positions]] = []
     rows = np.arange(len(at))
@@ -82,7 +87,8 @@ def _last_numbers(
     return whole[0], whole[1], rows.tolist()
 
 
-def _numbers(data: Octets, places: Positions) -> NDArray[np.uint32]:
+def numbers_at(data: Octets, places: Positions) -> NDArray[np.uint32]:
+    """The AS numbers at these places."""
     octets = [data[places + i].astype(np.uint32) << np.uint32(24 - 8 * i) for i in range(4)]
     numbers: NDArray[np.uint32] = octets[0] | octets[1] | octets[2] | octets[3]
     return numbers

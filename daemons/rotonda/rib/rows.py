@@ -13,8 +13,12 @@ import numpy as np
 from rotonda.rib.attributes_index import AttributesIndex
 from rotonda.rib.display import Shown, chosen
 from rotonda.rib.page import Block, Page
+from rotonda.rib.paths import path_table
 from rotonda.rib.places import Keys
 from rotonda.rib.prefixes import OCTETS, key_texts
+from rotonda.rpki.aspas import AspaSet
+from rotonda.rpki.path_tables import verify_paths
+from rotonda.rpki.paths import Direction, PathState
 from rotonda.rpki.validation import State, ValidatedSet
 from rotoro.table import Ingress, IngressState
 
@@ -22,6 +26,10 @@ STATUS = {IngressState.UP: "active", IngressState.DOWN: "stale"}
 """A route is stale when its ingress is down: it is what was heard last."""
 
 _VERDICTS = [str(state) for state in sorted(State)]
+_PATH_VERDICTS = [str(state) for state in sorted(PathState)]
+
+Verified = tuple[AspaSet, Direction]
+"""By which ASPAs paths are verified, and as coming from where."""
 
 
 def shown(
@@ -30,13 +38,19 @@ def shown(
     present: Callable[[int], Ingress | None] = lambda number: None,
     validated: ValidatedSet | None = None,
     fields: Collection[str] | None = None,
+    verified: Verified | None = None,
 ) -> Iterator[Shown]:
-    """The routes of a page in order, with these fields or all, and with verdicts if there is a validated set."""
-    blocks = [(block, _states(block, present), _verdicts(block, index, validated)) for block in page.blocks]
+    """The routes of a page in order, with these fields or all, and with verdicts if there is what judges."""
+    blocks = [
+        (block, _states(block, present), {**_verdicts(block, index, validated), **_path_verdicts(block, verified)})
+        for block in page.blocks
+    ]
     return (chosen(row, fields) for block, states, verdicts in blocks for row in _rows(block, index, states, verdicts))
 
 
-def _rows(block: Block, index: AttributesIndex, states: dict[int, str], verdicts: list[int] | None) -> Iterator[Shown]:
+def _rows(
+    block: Block, index: AttributesIndex, states: dict[int, str], verdicts: dict[str, list[str]]
+) -> Iterator[Shown]:
     texts = key_texts(block.keys.tobytes(), block.family)
     columns = zip(texts, block.ingresses.tolist(), block.times.tolist(), block.sets, strict=True)
     for number, ((prefix, path), ingress, received, octets) in enumerate(columns):
@@ -44,8 +58,7 @@ def _rows(block: Block, index: AttributesIndex, states: dict[int, str], verdicts
         if path:
             row["path_id"] = path
         row |= {"ingress": ingress, "received": received, "status": states[ingress]}
-        if verdicts is not None:
-            row["rov"] = _VERDICTS[verdicts[number]]
+        row |= {name: words[number] for name, words in verdicts.items()}
         row |= index.display(octets)
         yield row
 
@@ -55,12 +68,20 @@ def _states(block: Block, present: Callable[[int], Ingress | None]) -> dict[int,
     return {number: STATUS[ingress.state if ingress else IngressState.UP] for number, ingress in found.items()}
 
 
-def _verdicts(block: Block, index: AttributesIndex, validated: ValidatedSet | None) -> list[int] | None:
+def _verdicts(block: Block, index: AttributesIndex, validated: ValidatedSet | None) -> dict[str, list[str]]:
     if validated is None:
-        return None
+        return {}
     origins, _ = index.origins()
-    states: list[int] = validated.validate_table(prefix_keys(block.keys, block.family), origins[block.numbers]).tolist()
-    return states
+    states = validated.validate_table(prefix_keys(block.keys, block.family), origins[block.numbers])
+    return {"rov": [_VERDICTS[state] for state in states.tolist()]}
+
+
+def _path_verdicts(block: Block, verified: Verified | None) -> dict[str, list[str]]:
+    if verified is None:
+        return {}
+    aspas, direction = verified
+    states = verify_paths(aspas, path_table(block.sets), direction)
+    return {"aspa": [_PATH_VERDICTS[state] for state in states.tolist()]}
 
 
 def prefix_keys(keys: Keys, family: int) -> Keys:

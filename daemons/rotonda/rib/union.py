@@ -8,13 +8,9 @@ again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rotonda.rpki.records import joined_providers
-from rotoro.table import EMPTY, OCTETS, Change, Diff, History, PayloadSlot, Records, Slot, Snapshot
+from rotonda.rpki.policies import union_after
+from rotoro.table import EMPTY, Diff, History, PayloadSlot, Snapshot
 
 
 class Disputed(ValueError):
@@ -45,11 +41,20 @@ class Union:
             diff = before.diff(snapshot)
         self._refuse_disputed(link, diff)
         self._refused.discard(link)
-        merged, after = self._merged(link, snapshot, diff)
+        others = [held for other, held in self._held.items() if other != link]
+        merged, after = union_after(self.history.snapshot, snapshot, others, diff)
         self._held.pop(link, None)
         if snapshot:
             self._held[link] = snapshot
         return self.history.commit(after, merged)
+
+    def resume(self, held: Mapping[str, Snapshot]) -> Diff | None:
+        """Links held this in an earlier life, and hold it still; returns what that changes in the resumed history."""
+        made = Union(History(0))
+        for link, snapshot in held.items():
+            made.update(link, snapshot)
+        self._held = {**made.links}
+        return self.history.commit(made.history.snapshot)
 
     def forget(self, link: str) -> Diff | None:
         """A link is gone, and what only it had with it."""
@@ -61,40 +66,3 @@ class Union:
                 if other != link and slot in held and not isinstance(slot, PayloadSlot):
                     self._refused.add(link)
                     raise Disputed(f"{slot.name} comes from {link}, but {other} has it already")
-
-    def _merged(self, link: str, snapshot: Snapshot, diff: Diff) -> tuple[Diff, Snapshot]:
-        """The diff of the union for a diff of one link, and where it leads."""
-        union = self.history.snapshot
-        changes: dict[Slot, Change] = dict(diff)
-        records: dict[Slot, Records] = {}
-        for slot, change in diff.items():
-            own = snapshot.records(slot)
-            others = [held[slot] for other, held in self._held.items() if other != link and slot in held]
-            if others:
-                changes[slot] = _of_union(slot, union.records(slot), [own, *others], change)
-                own = union.records(slot).replace(changes[slot].before, changes[slot].after)
-            records[slot] = own
-        same = all(changes[slot] is change for slot, change in diff.items())
-        merged = diff if same else Diff.of(changes)
-        return merged, union.replace(records, merged.digest_change)
-
-
-def _of_union(slot: Slot, union: Records, holders: list[Records], change: Change) -> Change:
-    """What changes in the union when these are the holders after a change of one of them."""
-    touched = np.unique(np.concatenate((change.before.keys, change.after.keys)))
-    rows, there = union.find(touched)
-    after = _held_by_any(slot, holders, touched)
-    return Change.between(union.take(rows[there]), after)
-
-
-def _held_by_any(slot: Slot, holders: list[Records], keys: NDArray[Any]) -> Records:
-    found = [own.take(rows[there]) for own in holders for rows, there in [own.find(keys)]]
-    if slot.value_dtype is None:
-        return Records.of(slot, np.concatenate([keys[:0], *(part.keys for part in found)]))
-    values: dict[bytes, list[bytes]] = {}
-    for part in found:
-        for row, value in enumerate(part.columns[1].tolist() if part.columns[1] is not None else ()):
-            values.setdefault(part.key(row), []).append(value)
-    # Providers that either ASPA names: whoever one cache lets pass is let pass.
-    joined = {key: providers for key, lists in values.items() if (providers := joined_providers(lists))}
-    return Records.of(slot, list(joined), np.fromiter(joined.values(), OCTETS, len(joined)))

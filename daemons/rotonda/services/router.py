@@ -9,8 +9,9 @@ from twisted.application.service import IService, MultiService
 from twisted.python import usage
 
 from rotonda.http import router_site
-from rotonda.services.common import add_server, mode_of, place
-from rotonda.units.router import RouterUnit
+from rotonda.services.common import STATE_PARAMETERS, add_server, keep_at, mode_of, place, seconds
+from rotonda.units.hangup import Hangup
+from rotonda.units.router import PATIENCE_SECONDS, RouterUnit
 from rotoro.net.clock import count_steadily
 from rotoro.net.listening import listening
 
@@ -18,10 +19,12 @@ from rotoro.net.listening import listening
 class Options(usage.Options):
     """What the command line may say."""
 
-    synopsis = "--cache HOST:PORT [--cache ...] [--mode auto|rtr|rotoro] [--http HOST:PORT]"
+    synopsis = "--cache HOST:PORT[,preference=N] [--cache ...] [--mode auto|rtr|rotoro] [--http HOST:PORT]"
     optParameters = [
         ["http", None, "127.0.0.1:8081", "Where to answer queries; port 0 means any."],
         ["mode", None, "auto", "What the caches speak: auto, rotoro or rtr."],
+        *STATE_PARAMETERS,
+        ["patience", None, PATIENCE_SECONDS, "Seconds for which preferred caches may be away before others are asked."],
     ]
 
     def __init__(self) -> None:
@@ -29,13 +32,19 @@ class Options(usage.Options):
         self["cache"] = []
 
     def opt_cache(self, where: str) -> None:
-        """An RTR cache or a Rotoro server to follow (HOST:PORT); may be given several times."""
+        """An RTR cache or a Rotoro server to follow (HOST:PORT); may be given several times.
+
+        Those with the lowest preference (,preference=N) are used together, the next ones as long as these are away.
+        Of a cache with ,tolerant records are taken that it says twice, with ,old-aspa ASPAs of draft 10.
+        """
         add_server(self, "cache", where)
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
         self["http"] = place("http", self["http"])
         self["mode"] = mode_of(self["mode"])
+        self["patience"] = seconds("patience", self["patience"])
+        self["keep"] = keep_at(self)
         if not self["cache"]:
             raise usage.UsageError("nothing to follow: give --cache HOST:PORT")
 
@@ -45,10 +54,18 @@ class Router(MultiService):
 
     def __init__(self, reactor: Any, options: Options) -> None:
         super().__init__()
-        self.unit = RouterUnit(reactor, options["cache"], options["mode"])
+        self.unit = RouterUnit(reactor, options["cache"], options["mode"], options["patience"])
+        if options["keep"] is not None:
+            self.unit.keep(options["keep"]).setServiceParent(self)
         self.unit.attach(self)
+        Hangup(reactor).setServiceParent(self)
         site = router_site(self.unit, time)
         listening(reactor, options["http"], site, "http").setServiceParent(self)
+
+    def startService(self) -> None:
+        """Begin with what was kept."""
+        self.unit.restore()
+        super().startService()
 
 
 def makeService(options: Options) -> IService:

@@ -46,15 +46,20 @@ class WestLink:
         take: Take,
         told: Callable[[], None],
         fresh: Callable[[], None] = lambda: None,
+        *,
+        at_once: bool = True,
     ) -> None:
         self.name = str(to)
         self.statuses: dict[str, TableStatus] = {}
         """What the server told of its tables, by their names."""
         self._last_error: str | None = None
+        self._fresh = fresh
+        self._told_now: set[str] = set()
+        """The tables that have come, whole or what changed in them, since there is a connection."""
         self.follower = FollowingPeer(select, store, adopt, Parameters(name="rotonda"))
-        self.router = RouterSession(RTR_TABLE)
+        self.router = RouterSession(RTR_TABLE, tolerant=to.tolerant, old_aspa=to.old_aspa)
         self.session = ClientSession(mode, self.follower, self.router)
-        self.service = Connecting(reactor, to, self.session, self._tell, fresh)
+        self.service = Connecting(reactor, to, self.session, self._tell, self._begun, at_once=at_once)
         self._clock = reactor.seconds
         self._take = take
         self._told = told
@@ -66,6 +71,14 @@ class WestLink:
             return self.router.held is not None
         tables = self.follower.tables
         return bool(tables) and all(name in self.statuses and self.statuses[name].end_of_rib for name in tables)
+
+    @property
+    def synced(self) -> bool:
+        """Whether there is a connection, and all that the server has came over it."""
+        if not self.connected or not self.complete:
+            return False
+        wanted = {RTR_TABLE} if self.session.current is self.router else set(self.follower.tables)
+        return wanted <= self._told_now
 
     @property
     def receiving(self) -> bool:
@@ -109,13 +122,19 @@ class WestLink:
             link.age = self._clock() - held.since
             link.expires_in = held.expires - self._clock()
 
+    def _begun(self) -> None:
+        self._told_now.clear()
+        self._fresh()
+
     def _tell(self, session: Session, effect: Effect) -> None:
         match effect:
             case Update(table):
                 self._last_error = None
+                self._told_now.add(table)
                 self._take(f"{self.name} {table}", effect)
             case Flush(reason):
                 self._last_error = reason
+                self._told_now.clear()
                 self.log.warn("{name}: data given up: {reason}", name=self.name, reason=reason)
                 self._take(f"{self.name} {RTR_TABLE}", Update(RTR_TABLE, NOWHERE, EMPTY, None))
             case TableStatus(table):

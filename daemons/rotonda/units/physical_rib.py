@@ -14,17 +14,23 @@ from rotonda import VERSION
 from rotonda.rib.ingresses import IngressRegistry, TooManyIngresses
 from rotonda.rib.physical import PhysicalRib
 from rotonda.rib.union import Disputed
+from rotonda.units.keeping import KeepAt, Keeper
+from rotonda.units.kept_links import parts_of, resume
 from rotonda.units.link import WestLink
 from rotonda.units.serving import SWEEP_SECONDS, Serving, new_history
 from rotonda.units.timer import Timer
+from rotonda.views.served import Served
 from rotonda.views.shown import Link
 from rotoro.net.endpoints import Connect, Listen
+from rotoro.net.limits import DEFAULT_LIMITS, Limits
 from rotoro.session.bracket import Adopt
 from rotoro.session.effects import Update
 from rotoro.session.follower import follow_all
 from rotoro.session.negotiation import Mode
+from rotoro.session.payload import DEFAULT_TIMERS, Timers
 from rotoro.table import AttributeStore, Ingress
 from rotoro.wire.errors import LimitExceeded
+from rotoro.wire.pdu import RTR_VERSIONS
 from rotoro.wire.rotoro import RecordKind
 
 
@@ -35,13 +41,25 @@ class RibUnit:
     name = "rotonda-rib"
     version = VERSION
 
-    def __init__(self, reactor: Any, name: str, wests: Sequence[Connect], mode: Mode, listen: Listen) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        name: str,
+        wests: Sequence[Connect],
+        mode: Mode,
+        listen: Listen | Sequence[Listen],
+        limits: Limits = DEFAULT_LIMITS,
+        timers: Timers = DEFAULT_TIMERS,
+        versions: tuple[int, ...] = RTR_VERSIONS,
+    ) -> None:
         self.started = time()
+        self._clock = reactor.seconds
         self._ingresses = IngressRegistry()
         self._disputes: dict[str, str] = {}
         """Why what a link holds now was not taken, by the link."""
         self.rib = PhysicalRib(name, AttributeStore(), new_history)
-        self.serving = Serving(reactor, name, listen, self.rib.routes.history, self.rib.rpki.history)
+        histories = self.rib.routes.history, self.rib.rpki.history
+        self.serving = Serving(reactor, name, listen, *histories, limits, timers, versions)
         self.wests = [self._link(reactor, west, mode) for west in wests]
         self._sweeper = Timer(self.sweep, reactor, SWEEP_SECONDS)
 
@@ -51,6 +69,24 @@ class RibUnit:
         for west in self.wests:
             west.service.setServiceParent(parent)
         self._sweeper.setServiceParent(parent)
+
+    def keep(self, at: KeepAt) -> Keeper:
+        """Keep the RPKI data on the disk, and what each west said of it."""
+        names = [west.name for west in self.wests]
+        return self.serving.keep(at, "rib", names, self._is_current, partial(parts_of, self.wests, self._clock))
+
+    def restore(self) -> None:
+        """Begin with what was kept, as far as it is good still; for the time before anything is started."""
+        if self.serving.keeper is None:
+            return
+        parts = self.serving.keeper.restore()
+        held = resume(self.wests, parts, self._clock(), time())
+        if self.rib.rpki.history.ready:
+            self.rib.rpki.resume({name: part.snapshot for name, part in held.items()})
+
+    def _is_current(self) -> bool:
+        """Whether the RPKI data is what some west says; what each has said expires by itself."""
+        return any(west.synced for west in self.wests)
 
     def sweep(self) -> None:
         """Free attribute sets that nothing needs, unless something is coming that no table names yet."""
@@ -69,6 +105,10 @@ class RibUnit:
     def ribs(self) -> Sequence[PhysicalRib]:
         """The one RIB."""
         return [self.rib]
+
+    def served(self) -> Served:
+        """How its server fares."""
+        return self.serving.served()
 
     def links(self) -> Sequence[Link]:
         """The sessions with the wests."""
@@ -103,6 +143,7 @@ class RibUnit:
             self.log.error("{link}: {wrong}", link=link, wrong=str(wrong))
             return
         self._disputes.pop(link, None)
+        self.serving.touched()
         if changed is not None:
             self.log.debug(
                 "{link}: {count} changes, {position}", link=link, count=changed.count, position=update.position

@@ -9,6 +9,7 @@ import msgspec
 
 from rotonda.rib.attributes_index import AttributesIndex
 from rotonda.rib.ingresses import IngressRegistry
+from rotonda.views.served import ServingView
 from rotoro.table import History, Position
 
 
@@ -27,7 +28,8 @@ class Place(msgspec.Struct, frozen=True):
 class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One session with a west: a RIB's neighbour, or a router's cache. What does not apply is left out.
 
-    Times are in seconds; `age` counts from the last full set of data, `expires_in` to the end of its use.
+    Times are in seconds; `age` counts from the last full set of data, `expires_in` to the end of its use. Of several
+    caches those with the lowest `preference` come first; `in_use` tells whose `records` are.
     """
 
     name: str
@@ -43,6 +45,9 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     expire: float | None = None
     age: float | None = None
     expires_in: float | None = None
+    preference: int | None = None
+    in_use: bool | None = None
+    records: int | None = None
     last_error: str | None = None
 
 
@@ -84,7 +89,7 @@ class View(Protocol):
         """What it still waits for before it can be relied on, in words; nothing when it is ready."""
 
 
-class RibView(View, Protocol):
+class RibView(View, ServingView, Protocol):
     """What a daemon with RIBs shows."""
 
     @property
@@ -93,6 +98,14 @@ class RibView(View, Protocol):
 
     def ribs(self) -> Sequence[Rib]:
         """Its RIBs."""
+
+
+class ConnectorView(View, ServingView, Protocol):
+    """What a daemon shows that brings data in."""
+
+    @property
+    def tables(self) -> Mapping[str, History]:
+        """Its tables, by the kind of their records."""
 
 
 class RouterView(View, Protocol):

@@ -1,0 +1,1 @@
+"""Traffic made to be looked at or to hurt: what passes between two programs, and PDUs that Scapy makes wrong."""
