@@ -99,6 +99,7 @@ class OptionTests(SynchronousTestCase):
             (rib.Options, ["--west", "h:99999"], "--west"),
             (rib.Options, ["--west", "8323", "--west", "127.0.0.1:8323"], "--west: 127.0.0.1:8323 is given twice"),
             (router.Options, ["--cache", "h:1", "--cache", "h:1"], "--cache: h:1 is given twice"),
+            (rib.Options, ["--west", "h:1,preference=2"], "--west: a RIB follows all its wests alike"),
             (rib.Options, ["--west", "h:1", "--mode", "bgp"], "--mode: 'bgp' is not one of auto, rtr, rotoro"),
             (router.Options, [], "nothing to follow"),
         ]:

@@ -106,6 +106,12 @@ def _of_sources(links: Sequence[Link], now: float) -> Iterator[Metric]:
     ):
         values = {(link.name,): found for link in links if (found := value(link)) is not None}
         yield _gauges(f"rotonda_source_{name}", text, ("source",), values)
+    for name, text, value in (
+        ("clamped_timers", "Timers of its End of Data that were out of range.", lambda link: link.clamped),
+        ("tolerated_records", "Records that a strict router would not have taken.", lambda link: link.tolerated),
+    ):
+        values = {(link.name,): found for link in links if (found := value(link)) is not None}
+        yield _counters(f"rotonda_source_{name}", text, ("source",), values)
 
 
 def _then(now: float, seconds: float | None, sign: int) -> float | None:
@@ -141,6 +147,8 @@ def _of_server(served: Served) -> Iterator[Metric]:
     yield _gauge("rtr_clients", "Routers, by the name that other caches give them.", routers)
     if served.serial is not None:
         yield _gauge("rtr_serial", "The serial of the RPKI data, as RTR has it.", served.serial)
+    text = "Whether the data could not be written to the disk the last time."
+    yield _gauge("rotonda_state_failing", text, served.not_kept is not None)
     yield from _of_clients(served.clients[:MAX_CLIENTS])
     hidden = max(0, len(served.clients) - MAX_CLIENTS)
     yield _gauge("rotonda_clients_left_out", "Clients without series of their own, for there are too many.", hidden)

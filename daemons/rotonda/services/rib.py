@@ -67,6 +67,8 @@ class Options(LimitOptions):
         self["keep"], self["goodbye"] = keep_at(self), goodbye_of(self["goodbye"])
         if not self["west"]:
             raise usage.UsageError("nothing to follow: give --west HOST:PORT")
+        if any(west.preference for west in self["west"]):
+            raise usage.UsageError("--west: a RIB follows all its wests alike, preference means nothing here")
 
 
 class Rib(MultiService):

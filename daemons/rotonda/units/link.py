@@ -116,6 +116,7 @@ class WestLink:
     def _show_router(self, link: Link) -> None:
         held = self.router.held
         link.version = self.router.version
+        link.clamped, link.tolerated = self.router.clamped, self.router.tolerated
         if held is not None:
             link.session, link.serial = held.session, held.serial
             link.refresh, link.retry, link.expire = held.timers.refresh, held.timers.retry, held.timers.expire

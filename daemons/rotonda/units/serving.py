@@ -123,7 +123,9 @@ class Serving:
 
     def served(self) -> Served:
         """How the server fares, and whom it serves."""
-        return shown_server(self.factory, self.services, self.rpki.history, self._reactor.seconds, time)
+        shown = shown_server(self.factory, self.services, self.rpki.history, self._reactor.seconds, time)
+        shown.not_kept = None if self.keeper is None else self.keeper.problem
+        return shown
 
     def changed(self) -> None:
         """A table has a new state."""

@@ -42,10 +42,12 @@ class Listener(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Served(msgspec.Struct, kw_only=True):
     """What a server has done since it started, and whom it serves now.
 
-    `refused` counts connections by reason, the errors are those of Error Reports by code.
+    `refused` counts connections by reason, the errors are those of Error Reports by code. `not_kept` says why its data
+    could not be written to the disk the last time, if that was so.
     """
 
     serial: int | None
+    not_kept: str | None = None
     accepted: int
     refused: Mapping[str, int]
     shed: int

@@ -29,7 +29,8 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One session with a west: a RIB's neighbour, or a router's cache. What does not apply is left out.
 
     Times are in seconds; `age` counts from the last full set of data, `expires_in` to the end of its use. Of several
-    caches those with the lowest `preference` come first; `in_use` tells whose `records` are.
+    caches those with the lowest `preference` come first; `in_use` tells whose `records` are. `clamped` counts timers
+    that were out of range, `tolerated` records that a strict router would not have taken.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     preference: int | None = None
     in_use: bool | None = None
     records: int | None = None
+    clamped: int | None = None
+    tolerated: int | None = None
     last_error: str | None = None
 
 
