@@ -7,7 +7,6 @@ A cache is told by its file; what it makes of a change is seen on the line, and 
 
 from __future__ import annotations
 
-import base64
 import json
 import signal
 from collections.abc import Callable, Sequence
@@ -79,7 +78,7 @@ def write_export(data: RpkiData, path: Path) -> None:
 
 
 def _stayrtr(peer: AptPeer | UnpackedPeer, version: int) -> Callable[[Path, Path, int], Daemon]:
-    return lambda folder, file, port: stayrtr.start(folder, file, port, version, peer)
+    return lambda folder, file, port: stayrtr.start(folder, file, port, version, peer, retry=1)
 
 
 def stayrtr_kind(peer: AptPeer | UnpackedPeer, given: int, serves: int) -> CacheKind:
@@ -202,5 +201,3 @@ def ends(answered: Sequence[Heard]) -> list[Heard]:
 def _telling(daemon: Daemon) -> list[str]:
     """The log without the questions that were asked over HTTP."""
     return [line for line in daemon.lines() if "http.channel" not in line]
-
-

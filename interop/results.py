@@ -2,7 +2,7 @@
 
 Every scenario of a test against a peer leaves a record, passed or not, in a file outside the checkout.  `python -m
 interop.results` puts the newest record of each scenario into the table of RESULTS.md; tests do so themselves, when they
-are over, only if ROTORO_RESULTS is set.
+are over, only if ROTORO_RESULTS is set.  `... forget` begins anew, for scenarios that are not played any more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,13 +93,14 @@ def keep(record: Record) -> None:
 
 
 def newest() -> list[Record]:
-    """The last record of each scenario of each peer in its last version, in the order of the alphabet."""
+    """The last record of each scenario of each peer, as they were played; the peers in the order of the alphabet."""
     found: dict[tuple[str, str], Record] = {}
     with contextlib.suppress(FileNotFoundError):
         for line in _kept().read_text().splitlines():
             record = Record(**json.loads(line))
+            found.pop((record.peer, record.scenario), None)  # its place is where it was played last
             found[record.peer, record.scenario] = record
-    return [found[key] for key in sorted(found)]
+    return sorted(found.values(), key=lambda record: record.peer)
 
 
 def table(records: list[Record]) -> str:
@@ -133,4 +135,7 @@ def _short(version: str) -> str:
 
 
 if __name__ == "__main__":
-    write()
+    if sys.argv[1:] == ["forget"]:
+        _kept().unlink(missing_ok=True)
+    else:
+        write()

@@ -27,7 +27,7 @@ class ChangeTests(CacheCase):
         self.play(ROUTINATOR)
 
     def test_rtrtr(self) -> None:
-        """Tolerantly, since it names providers where it withdraws ASPAs; `test_caches_defects` has what else it does."""
+        """Tolerantly, since it names providers where it withdraws ASPAs."""
         self.play(RTRTR, ",tolerant")
 
     def test_stayrtr(self) -> None:

@@ -67,11 +67,11 @@ class ResultsTests(RecordedCase):
         file.write_text(f"# before\n{BEGIN}\nold\n{END}\nafter\n")
         for _ in range(2):  # twice, since the second time must change nothing
             results.write(file)
-        begin, first, _, change, load, end, after = file.read_text().splitlines()[1:]
+        begin, first, _, load, change, end, after = file.read_text().splitlines()[1:]
         self.assertEqual((begin, end, after), (BEGIN, END, "after"))
         self.assertEqual(first, "| peer | scenario | verdict | evidence |")
-        self.assertEqual(change, f"| no-such-peer unknown | change | {PASSED} |  |")
-        self.assertEqual(load, f"|  | load | {PASSED} | serial 8 \\| 9 |")
+        self.assertEqual(change, f"|  | change | {PASSED} |  |")
+        self.assertEqual(load, f"| no-such-peer unknown | load | {PASSED} | serial 8 \\| 9 |")
 
     def test_a_file_without_markers_is_left_alone(self) -> None:
         file = self.folder / "RESULTS.md"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Self
@@ -31,9 +32,10 @@ class Fetched:
 class Clients:
     """At most `most` clients that can hold `capacity` octets each; use as a context manager."""
 
-    def __init__(self, most: int, capacity: int, least: int) -> None:
+    def __init__(self, most: int, capacity: int, least: int, make: Callable[[bytearray, int], Reader] = Reader) -> None:
+        """`least` as readers have it; `make` makes one with its buffer."""
         self._ours, theirs = FORK.Pipe()
-        self._process = FORK.Process(target=_serve, args=(theirs, most, capacity, least), daemon=True)
+        self._process = FORK.Process(target=_serve, args=(theirs, most, capacity, least, make), daemon=True)
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -54,8 +56,8 @@ class Clients:
         raise PeerFailed(f"{count} clients of port {port}: {told}")
 
 
-def _serve(asked: Connection, most: int, capacity: int, least: int) -> None:
-    readers = [Reader(bytearray(b"\x01") * capacity, least) for _ in range(most)]
+def _serve(asked: Connection, most: int, capacity: int, least: int, make: Callable[[bytearray, int], Reader]) -> None:
+    readers = [make(bytearray(b"\x01") * capacity, least) for _ in range(most)]
     known: dict[bytes, str] = {}
     asked.send(None)
     while True:

@@ -3,8 +3,8 @@
     python -m interop.bench.rtr_full_sync --vrps 500000 --clients 1 10 50 --rounds 3
 
 Our connector (or RIB), rtrtr, routinator and StayRTR are started side by side from the same data and asked in turn, in
-version 1, which all have.  Every client's answer is held to the file.  "raw C" is a C program that sends the same octets
-from its memory (`raw_sender.c`): no server can do much better.
+version 1, which all have.  Every client's answer is held to the file.  "raw C" is a C program that sends the same
+octets from its memory (`raw_sender.c`): no server can do much better.
 """
 
 from __future__ import annotations
@@ -130,8 +130,9 @@ def main(words: list[str] | None = None) -> int:
         clients = ending.enter_context(Clients(max(options.clients), most, options.vrps * LEAST))
         servers = [_start(name, folder, file, data, ending) for name in options.servers]
         servers.append(_start_raw(folder, servers[0].port, most, ending))
-        _compare(servers, clients, options.clients, options.rounds, data)
-        print(_report(servers, options.clients, options.rounds, data))
+        compare(servers, clients, options.clients, options.rounds, data)
+        print(_introduction(options.rounds, data))
+        print(tables(servers, options.clients))
     return 0
 
 
@@ -140,7 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vrps", type=int, default=500_000)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--servers", nargs="+", choices=CONTENDERS, default=["connector", "rtrtr", "routinator", "stayrtr"])
+    parser.add_argument(
+        "--servers", nargs="+", choices=CONTENDERS, default=["connector", "rtrtr", "routinator", "stayrtr"]
+    )
     return parser
 
 
@@ -160,7 +163,8 @@ def _start_raw(folder: Path, like: int, most: int, ending: contextlib.ExitStack)
     return Server(RAW, port, [daemon], 0, {}, memory(daemon.pid))
 
 
-def _compare(servers: list[Server], clients: Clients, counts: list[int], rounds: int, data: RpkiData) -> None:
+def compare(servers: list[Server], clients: Clients, counts: list[int], rounds: int, data: RpkiData) -> None:
+    """Ask all of them in turn, so many rounds."""
     for number in range(rounds):
         for count in counts:
             for server in servers:
@@ -170,14 +174,18 @@ def _compare(servers: list[Server], clients: Clients, counts: list[int], rounds:
                 print(f"{line}, CPU {spent:8.4f} s (clients {own:.4f} s)", file=sys.stderr, flush=True)
 
 
-def _report(servers: list[Server], counts: list[int], rounds: int, data: RpkiData) -> str:
-    parts = [
+def _introduction(rounds: int, data: RpkiData) -> str:
+    return (
         f"{data.vrp_count} VRPs ({len(data.vrps4)} IPv4), RTR version {VERSION}, "
-        f"medians of {rounds} interleaved rounds. {report.machine()}.",
+        f"medians of {rounds} interleaved rounds. {report.machine()}.\n\n"
         "Wall seconds from the first query until the last client has End of Data; CPU seconds of the server. "
-        f"Every client of every server got exactly the file's set, SHA-256 {data.digest()[:16]}....",
-    ]
-    first = servers[0]
+        f"Every client of every server got exactly the file's set, SHA-256 {data.digest()[:16]}....\n"
+    )
+
+
+def tables(servers: list[Server], counts: list[int]) -> str:
+    """What was measured, with ratios to the first server."""
+    parts, first = [], servers[0]
     for count in counts:
         parts.append(f"**{count} client{'s' if count > 1 else ''}**")
         header = ["server", "wall s", f"/ {first.name}", "CPU s", f"/ {first.name}", "clients' own CPU s"]

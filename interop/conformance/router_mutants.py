@@ -41,7 +41,7 @@ class NeverExhausted(RouterSession):
 
 
 class KeepsAfterErrors(RouterSession):
-    def flush(self, reason: str) -> list[Effect]:
+    def flush(self, reason: str, code: int | None = None) -> list[Effect]:
         return []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,27 @@ _ASK_SECONDS = 5
 
 
 def dump(
-    folder: Path, port: int, version: int, peer: AptPeer | UnpackedPeer = RTRDUMP, seconds: float = 10
+    folder: Path,
+    port: int,
+    version: int,
+    peer: AptPeer | UnpackedPeer = RTRDUMP,
+    seconds: float = 10,
+    authority: Path | None = None,
 ) -> RpkiData:
-    """What rtrdump gets from the cache on that port in that version; raises `PeerFailed` with what it said."""
+    """What rtrdump gets from the cache on that port in that version; raises `PeerFailed` with what it said.
+
+    With an authority it speaks TLS, and trusts that authority alone.
+    """
     file = folder / "rtrdump.json"
     words = ["-connect", f"{LOOPBACK}:{port}", "-rtr.version", str(version), "-file", str(file), "-loglevel", "error"]
+    environment = None
+    if authority is not None:
+        words += ["-type", "tls"]
+        # where programs in Go look for those whom the system believes
+        environment = {**os.environ, "SSL_CERT_FILE": str(authority), "SSL_CERT_DIR": str(folder)}
     try:
-        subprocess.run([str(peer.binary()), *words], capture_output=True, text=True, timeout=seconds, check=True)
+        command = [str(peer.binary()), *words]
+        subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True, env=environment)
     except subprocess.TimeoutExpired as late:
         raise PeerFailed(f"{peer.name} has not ended after {seconds:g} s") from late
     except subprocess.CalledProcessError as broken:

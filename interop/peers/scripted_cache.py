@@ -163,7 +163,7 @@ class Script(LineReceiver):
             self._reactor.stop()
 
     def _load(self, file: str) -> None:
-        self._snapshot = _snapshot(RpkiData.from_json(Path(file).read_bytes()))
+        self._snapshot = snapshot_of(RpkiData.from_json(Path(file).read_bytes()))
         if self._routers is not None and self._routers.data.history.commit(self._snapshot) is not None:
             self._routers.changed()
 
@@ -195,7 +195,7 @@ class Script(LineReceiver):
         self._port = self._reactor.listenTCP(self._number, self._routers, interface=LOOPBACK)
 
 
-def _snapshot(data: RpkiData) -> Snapshot:
+def snapshot_of(data: RpkiData) -> Snapshot:
     """The data as a table."""
     keys = sorted(
         ski + len(spki).to_bytes(4, "big") + spki + asn.to_bytes(4, "big") for ski, asn, spki in data.router_keys

@@ -16,10 +16,17 @@ STAYRTR_06 = UnpackedPeer("stayrtr-0.6", "stayrtr", "bookworm-backports", "usr/b
 
 
 def start(
-    folder: Path, vrps: Path, port: int, version: int = 1, peer: AptPeer | UnpackedPeer = STAYRTR, refresh: int = 86400
+    folder: Path,
+    vrps: Path,
+    port: int,
+    version: int = 1,
+    peer: AptPeer | UnpackedPeer = STAYRTR,
+    refresh: int = 86400,
+    retry: int = 600,
 ) -> Daemon:
     """Serve that file; it listens when the file is read. By itself it looks at the file again only after a day."""
-    return Daemon(f"stayrtr-{port}", [peer.binary(), *_words(vrps, port, version, refresh)], folder)
+    words = [*_words(vrps, port, version, refresh), "-rtr.retry", str(retry)]
+    return Daemon(f"stayrtr-{port}", [peer.binary(), *words], folder)
 
 
 def start_tls(

@@ -9,6 +9,7 @@ from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -142,7 +143,7 @@ class Connecting(Service):
     def _absent(self, failure: Failure) -> Failure:
         """Say why there is no connection: once for each reason, as the attempts go on for as long as it takes."""
         why = failure.getErrorMessage()
-        if why != self._why_absent and not failure.check(CancelledError):
+        if why != self._why_absent and not failure.check(CancelledError, ConnectingCancelledError):
             self._why_absent = why
             self._complain(f"no connection: {why}")
         return failure
@@ -161,9 +162,10 @@ class Connecting(Service):
         """When to connect again: a server that takes connections and gives nothing is no better than none.
 
         What its goodbye wished, or Retry after a query that failed, holds for the first attempt after it; if that finds
-        nobody there, nothing was asked, and the back-off goes on as ever.
+        nobody there, or TLS does not come about, nothing was asked, and the back-off goes on as ever.
         """
-        wished = min(float(self.session.retry_seconds), LONGEST_ABSENCE_SECONDS) if attempts == 1 else 0.0
+        asked = attempts == 1 and self.protocol is not None and self.protocol.began
+        wished = min(float(self.session.retry_seconds), LONGEST_ABSENCE_SECONDS) if asked else 0.0
         return max(self._backoff(max(attempts, self._vain)), wished)
 
     def _tell(self, session: Session, effect: Effect) -> None:

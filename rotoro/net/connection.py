@@ -249,7 +249,11 @@ class Conversing:
     def _leave_within(self, seconds: float) -> None:
         """However the peer behaves, it is over then."""
         cancel(self._linger)
-        self._linger = self._around.clock.callLater(seconds, self.transport.abortConnection)
+        self._linger = self._around.clock.callLater(seconds, self._hang_up)
+
+    def _hang_up(self) -> None:
+        self._around.counters.late["last write"] += bool(self._outgoing or self._producing)
+        self.transport.abortConnection()
 
     def _say(self, kind: str, text: str, warning: bool = False) -> None:
         """A line in the log; not more of a kind than people care to read, however often a peer comes back."""

@@ -34,7 +34,9 @@ class Door:
 
     def __init__(self, clock: IReactorTime, allow: tuple[Network, ...], factory: Any, what: str) -> None:
         self.counters: Counters = getattr(factory, "counters", None) or Counters()
-        self._clock, self._allow, self._what = clock, allow, what
+        self.what = what
+        """Where that is, as people wrote it."""
+        self._clock, self._allow = clock, allow
         self._quiet: Quiet = getattr(factory, "quiet", None) or Quiet()
         self._room = getattr(factory, "no_room", lambda host: None)
         self._port: Any = None
@@ -77,7 +79,7 @@ class Door:
             raise BlockingIOError(errno.EAGAIN, "later") from None
         if self._exhausted:
             self._exhausted = False
-            self.log.info("{what}: connections are accepted again", what=self._what)
+            self.log.info("{what}: connections are accepted again", what=self.what)
         return accepted
 
     def _admits(self, address: Any) -> bool:
@@ -93,7 +95,7 @@ class Door:
         if more is not None:
             kind = IPv6Address if ":" in host else IPv4Address
             peer = address_text(kind("TCP", host, address[1]))
-            self.log.warn("{peer}: refused by {what}: {why}{more}", peer=peer, what=self._what, why=why, more=more)
+            self.log.warn("{peer}: refused by {what}: {why}{more}", peer=peer, what=self.what, why=why, more=more)
         return False
 
     def _pause(self, wrong: OSError) -> None:
@@ -101,7 +103,7 @@ class Door:
         if not self._exhausted:
             self._exhausted = True
             self.counters.pauses += 1
-            self.log.warn("{what}: {why}: connections wait until there is room", what=self._what, why=wrong.strerror)
+            self.log.warn("{what}: {why}: connections wait until there is room", what=self.what, why=wrong.strerror)
         self._port.pauseProducing()
         self._again = self._clock.callLater(PAUSE_SECONDS, self._resume)
 

@@ -133,7 +133,7 @@ def listen_at(text: str, default_host: str | None = None) -> Listen:
     >>> str(listen_at("tls:[::1]:324,certificate=rtr.pem,key=rtr.key,allow=2001:db8::/32"))
     'tls:[::1]:324'
     """
-    secure, where, words = _parts(text, None, default_host)
+    secure, where, words = _parts(text, default_host)
     settings = _Settings(words)
     allow = tuple(_network(value) for value in settings.every("allow"))
     public = settings.flag("public")
@@ -161,7 +161,7 @@ def connect_to(text: str, default_host: str | None = None) -> Connect:
     >>> connect_to("192.0.2.1:323,preference=2").preference
     2
     """
-    secure, where, words = _parts(text, None, default_host)
+    secure, where, words = _parts(text, default_host)
     settings = _Settings(words)
     preference = settings.number("preference", 0, 255)
     tolerant, old_aspa = settings.flag("tolerant"), settings.flag("old-aspa")
@@ -179,10 +179,11 @@ def connect_to(text: str, default_host: str | None = None) -> Connect:
     return Connect(where, tls, preference, tolerant, old_aspa)
 
 
-def _parts(text: str, default_port: int | None, default_host: str | None) -> tuple[bool, HostPort, list[str]]:
+def _parts(text: str, default_host: str | None) -> tuple[bool, HostPort, list[str]]:
     place, *words = text.strip().split(",")
     secure = place.startswith("tls:")
-    return secure, host_port(place.removeprefix("tls:").removeprefix("tcp:"), default_port, default_host), words
+    place = place.removeprefix("tls:").removeprefix("tcp:")
+    return secure, host_port(place, default_host=default_host), words
 
 
 class _Settings:

@@ -22,7 +22,7 @@ REMEMBERED = 4096
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a server grants. All times are in seconds, and absolute: no octet that drips in prolongs them.
+    """What a server grants. All times are in seconds; no octet that drips in prolongs them.
 
     A source is an IPv4 address or an IPv6 /64; the networks in `exempt` are not counted by source.
     """
@@ -41,7 +41,7 @@ class Limits:
     header_seconds: float = 10.0
     pdu_seconds: float = 30.0
     last_write_seconds: float = 60.0
-    """How long a peer that is being closed may take to read the end of what it asked for."""
+    """How long a peer that is being closed may read nothing of the end of what it asked for."""
     exempt: tuple[Network, ...] = LOOPBACK
 
 
@@ -141,6 +141,9 @@ class Counters:
         """Full loads that had to wait for their turn."""
         self.pauses = 0
         """How often no more connections were accepted for want of file descriptors."""
+        self.late: Counter[str] = Counter()
+        """Connections that a deadline ended, by what was late: `first octet`, `header`, `PDU`, `last write`, or the
+        `session` as such, which read or said nothing for too long."""
         self.errors_sent: Counter[int] = Counter()
         self.errors_received: Counter[int] = Counter()
         """Error Reports by code."""
@@ -151,16 +154,16 @@ def source(host: str | None) -> str | None:
     """Whom an address counts for: itself, or an IPv6 /64; None if that is not known.
 
     >>> source("192.0.2.1"), source("2001:db8::1"), source("::ffff:192.0.2.1"), source("fe80::1%eth0")
-    ('192.0.2.1', '2001:db8::/64', '192.0.2.1', 'fe80::1%eth0')
+    ('192.0.2.1', '2001:db8::/64', '192.0.2.1', 'fe80::1')
     """
     if host is None or ":" not in host:
         return host
-    address = ip_address(host)
+    address = ip_address(host.partition("%")[0])  # the kernel tells the scope apart, transports as part of the address
     assert isinstance(address, IPv6Address)  # or there would be no colon
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     if address.is_link_local:
-        return host
+        return str(address)
     return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 

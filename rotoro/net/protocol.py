@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rotoro.net.connection import Conversing, cancel
+from rotoro.net.memory import MUCH, give_back
 from rotoro.net.surroundings import Surroundings
 from rotoro.session.base import Session
 from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
@@ -82,10 +83,11 @@ class SessionProtocol(Conversing):
     def _open(self) -> None:
         self.began = True
         if self.session is not None:
+            self.session.peer = self.peer
             self._begin(self.session)
         else:
             seconds = self._around.limits.first_octet_seconds
-            self._within(seconds, self._close, f"nothing said in {seconds:.0f} s")
+            self._within(seconds, self._mute, seconds)
 
     def dataReceived(self, data: bytes) -> None:
         """Octets, cut anywhere."""
@@ -117,6 +119,8 @@ class SessionProtocol(Conversing):
             self._closing = self._closing or "connection lost"
             lost = self.session.lost
             self.ask(lambda: lost(self._around.clock.seconds()))
+        if self.octets_in > MUCH:
+            give_back()
         if self._around.gone is not None:
             self._around.gone(self)
 
@@ -129,6 +133,8 @@ class SessionProtocol(Conversing):
     def _step(self, step: Callable[[], list[Effect]]) -> None:
         try:
             self._perform(step())
+        except MemoryError:
+            self._own_up(InternalError("no memory"))
         except Exception as bug:
             self.log.failure("{peer}: our mistake", peer=self.peer)
             self._own_up(InternalError(type(bug).__name__))
@@ -166,7 +172,7 @@ class SessionProtocol(Conversing):
             self._around.tell(self.session, effect)
 
     def _begin(self, session: Session) -> None:
-        self.session, session.peer = session, self.peer
+        self.session = session
         start: Any = session
         self.ask(lambda: start.start(self._around.clock.seconds()))
 
@@ -205,15 +211,21 @@ class SessionProtocol(Conversing):
             self._wake = clock.callLater(max(0.0, self._wish - clock.seconds()), self._woken)
         self._wish = None
         if not self._met and session.met:
-            self._met = True
-            if self._around.met is not None:
-                self._around.met(self)
+            self._meet()
+
+    def _meet(self) -> None:
+        """The peer has shown that it speaks our protocol."""
+        self._met = True
+        if self._around.met is not None:
+            self._around.met(self)
 
     def _woken(self) -> None:
         self._wake = None
         if self.session is not None:
-            wake = self.session.wake if self._closing is None else self.session.expire
+            was_open = self._closing is None
+            wake = self.session.wake if was_open else self.session.expire
             self.ask(lambda: wake(self._around.clock.seconds()))
+            self._around.counters.late["session"] += was_open and self._closing is not None
 
     # --- what is heard -----------------------------------------------------------------------------------------------
 
@@ -232,7 +244,7 @@ class SessionProtocol(Conversing):
         try:
             for version, pdu in decoder.items():
                 if self._around.toll is not None and (seconds := self._around.toll(self, pdu, now)):
-                    self._hold(version, pdu, seconds)
+                    self._hold(session, version, pdu, now, seconds)
                     break
                 self._hear(session, version, pdu, now)
                 if self._closing is not None:
@@ -252,12 +264,19 @@ class SessionProtocol(Conversing):
     def _owes(self) -> bool:
         return self._held is not None
 
-    def _hold(self, version: int, pdu: Pdu, seconds: float) -> None:
+    def _hold(self, session: Session, version: int, pdu: Pdu, now: float, seconds: float) -> None:
         """This has to wait for its turn, and so has what the peer says after it."""
         self._around.counters.delayed += 1
         self._say("delayed", f"{pdu.title} has to wait: too many full loads from this address")
         self._held = version, pdu
+        if not self._met:
+            self._meet()
         self._read(False)
+        self._wait(session, now, seconds)
+
+    def _wait(self, session: Session, now: float, seconds: float) -> None:
+        """Look then whether it is its turn; until then it is not the peer who is silent."""
+        session.delayed(now + seconds)
         self._within(seconds, self._turn)
 
     def _turn(self) -> None:
@@ -267,7 +286,7 @@ class SessionProtocol(Conversing):
         if session is None or held is None or toll is None or self._closing is not None:
             return
         if seconds := toll(self, held[1], now):
-            self._within(seconds, self._turn)
+            self._wait(session, now, seconds)
             return
         self._held = None
         self._read(True)
@@ -297,10 +316,15 @@ class SessionProtocol(Conversing):
         cancel(self._partial)
         self._partial = self._around.clock.callLater(seconds, what, *arguments)
 
+    def _mute(self, seconds: float) -> None:
+        self._around.counters.late["first octet"] += 1
+        self._close(f"nothing said in {seconds:.0f} s")
+
     def _late(self) -> None:
         self._partial = None
         session, decoder = self.session, self._decoder
         if session is None or decoder is None or self._closing is not None:
             return
+        self._around.counters.late["header" if decoder.pending < HEADER_LENGTH else "PDU"] += 1
         what = f"a PDU of which {decoder.pending} octets came did not become whole in {self._patience:.0f} s"
         self.ask(lambda: session.fail(TransportFailed(what)))

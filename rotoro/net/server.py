@@ -140,10 +140,15 @@ class ServerFactory(Factory):
 
     def _toll(self, protocol: SessionProtocol, pdu: Pdu, now: float) -> float:
         """How many seconds a PDU has to wait: whole tables, and what needs a walk over one, are rationed by source."""
-        if not _is_costly(pdu):
+        if not self._is_costly(pdu):
             return 0.0
         whose = self._source(protocol.host)
         return 0.0 if whose is None else self._loads.take(whose, now)
+
+    def _is_costly(self, pdu: Pdu) -> bool:
+        if isinstance(pdu, Subscribe):
+            return pdu.mode != Mode.STREAM or Scope.of(pdu) != WHOLE
+        return isinstance(pdu, ResetQuery) and self._cache.history.ready
 
     def _met(self, protocol: SessionProtocol) -> None:
         self._strangers.pop(protocol, None)
@@ -166,9 +171,3 @@ class ServerFactory(Factory):
             self._of_source[whose] -= 1
             if not self._of_source[whose]:
                 del self._of_source[whose]
-
-
-def _is_costly(pdu: Pdu) -> bool:
-    if isinstance(pdu, Subscribe):
-        return pdu.mode != Mode.STREAM or Scope.of(pdu) != WHOLE
-    return isinstance(pdu, ResetQuery)

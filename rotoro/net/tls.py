@@ -31,7 +31,7 @@ from rotoro.net.endpoints import ClientTls, ServerTls, address_text
 from rotoro.net.limits import Quiet, source
 from rotoro.net.tls_contexts import Made, client_context, server_context
 from rotoro.net.tls_errors import PeerRefused, Reason, TlsFailed, certificate_error, in_words
-from rotoro.net.tls_files import Credentials, FromFiles, utc_now
+from rotoro.net.tls_files import BadFile, Credentials, FromFiles, utc_now
 from rotoro.net.tls_names import Names, check_client, check_server, server_identity
 
 HANDSHAKE_SECONDS = 10.0
@@ -121,7 +121,10 @@ class TlsListener(Side):
 
     def problems(self, own: Credentials) -> list[str]:
         """Routers look for names of hosts, which should be without wildcards (RFC 8210 section 9.2)."""
-        hosts = Names.of(own.certificate).hosts
+        try:
+            hosts = Names.of(own.certificate).hosts
+        except PeerRefused:
+            raise BadFile("the names in our certificate cannot be read") from None
         more = [] if hosts else ["has no dNSName, by which routers know a cache"]
         more += [f"has a wildcard, {host}" for host in sorted(hosts) if "*" in host]
         return super().problems(own) + more
@@ -283,9 +286,9 @@ class TlsTransport(TLSMemoryBIOProtocol):
         self._deadline = None
 
     def _count(self, why: PeerRefused) -> None:
-        self.side.refused[why.reason] += 1
         if self._handshakeDone and why.reason is not Reason.REFUSES_US:
             return  # it is a connection that fails now; but in TLS 1.3 servers refuse clients behind the handshake
+        self.side.refused[why.reason] += 1
         if self._heard or self.side.awaits_words or why.reason is not Reason.GONE:
             more = self.factory.worth(self.host, why.reason)
             if more is not None:

@@ -91,7 +91,7 @@ _WORDS = (
     (r"alert handshake failure", Reason.REFUSES_US, "it refuses: we have no cipher or certificate that it wants"),
     (r"alert no application protocol", Reason.ALPN, "it refuses what we want to speak"),
     (r"alert close notify|shutdown while in init", Reason.GONE, "it went away"),
-    (r"alert (?:certificate required)", Reason.REFUSES_US, "it wants a certificate from us"),
+    (r"alert certificate required", Reason.REFUSES_US, "it wants a certificate from us"),
     (r"alert (?:number )?(.+)", Reason.REFUSES_US, r"it refuses us: \1"),
     (r"unsupported protocol|version too low|wrong version|unsupported versions?", Reason.VERSION,
      "it speaks no version of TLS that is spoken here, 1.2 or 1.3"),

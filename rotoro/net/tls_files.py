@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from twisted.logger import Logger
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -62,7 +62,11 @@ def credentials(certificate: Path, key: Path) -> Credentials:
     """A certificate with its chain, and its key; BadFile if they are none, or do not belong together."""
     first, *rest = certificates(certificate)
     own = private_key(key)
-    if first.public_key() != own.public_key():
+    try:
+        together = first.public_key() == own.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadFile(f"{certificate} is for a key of a kind that TLS does not use") from None
+    if not together:
         raise BadFile(f"{key} is not the key of the certificate in {certificate}")
     return Credentials(first, rest, own)
 
@@ -100,7 +104,7 @@ def private_key(path: Path) -> Key:
         raise BadFile(f"{path}: the key is encrypted; give it without a passphrase") from None
     except (ValueError, UnsupportedAlgorithm):
         raise BadFile(f"{path} has no private key in PEM, or one that cannot be read") from None
-    if not isinstance(key, Key) or isinstance(key, dsa.DSAPrivateKey):
+    if not isinstance(key, Key):
         raise BadFile(f"{path}: a key of a kind that TLS does not use; RSA, ECDSA and EdDSA are")
     return key
 
@@ -155,6 +159,9 @@ class FromFiles(Generic[T]):
         except BadFile as bad:
             self.failures += 1
             self.log.error("{what}: {bad}; what was read before stays in use", what=self._what, bad=bad)
+        except Exception:  # whoever has just connected is not to pay for what we have not thought of
+            self.failures += 1
+            self.log.failure("{what}: what was read before stays in use", what=self._what)
         else:
             self.log.info("{what}: certificates read again", what=self._what)
 

@@ -114,7 +114,8 @@ class Asking(Session):
         self.state = State.DISCONNECTED
         if unanswered and (self.held is None or self.held.version != self.version):
             self.versions.unheard(now)
-        return self.sleep()
+        said = [Note("the cache hung up without an answer", warning=True)] if unanswered else []
+        return [*said, *self.sleep()]
 
     def forget(self, reason: str) -> list[Effect]:
         """Give up the data: the cache is no cache any more."""
@@ -145,8 +146,8 @@ class Asking(Session):
         self.pause.failed(self.retry)
         said = super().fail(error, pdu, silent=silent)
         if isinstance(error, TransportFailed | LimitExceeded):
-            return said + self.sleep()
-        return self.flush(in_words(error)) + said
+            return [Note(in_words(error), warning=True), *said, *self.sleep()]
+        return [*(self.flush(in_words(error)) or [Note(in_words(error), warning=True)]), *said]
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -184,12 +185,12 @@ class Asking(Session):
             return []
         return self.flush(f"no news from the cache in {self.held.timers.expire} s")
 
-    def flush(self, reason: str) -> list[Effect]:
-        """Give up the data."""
+    def flush(self, reason: str, code: int | None = None) -> list[Effect]:
+        """Give up the data, because of the cache's error of this code, if it sent one."""
         if self.held is None:
             return []
         self.held = None
-        return [Flush(reason)]
+        return [Flush(reason, code)]
 
     def leave(self, why: str) -> list[Effect]:
         """Close without a word."""
@@ -219,7 +220,7 @@ class Asking(Session):
             self.deadline = max(now, self.asked + QUERY_SECONDS)
         change = diff if shown is None or answer.base is shown else shown.snapshot.diff(snapshot)
         update = Update(self.table, Position(answer.session, serial), snapshot, change)
-        return [update, *self.sleep(), *self._tell_tolerance(answer.tolerated)]
+        return [update, *self.sleep(), *self._tell_tolerance(answer.tolerated), *_told_keys(answer.odd_keys)]
 
     def _tell_tolerance(self, more: int) -> list[Effect]:
         self.tolerated += more
@@ -228,3 +229,7 @@ class Asking(Session):
         self._told_tolerance = True
         told = f"{more} records that were there already, or were withdrawn and not there: taken, as this cache may"
         return [Note(told, warning=True)]
+
+
+def _told_keys(count: int) -> list[Effect]:
+    return [Note(f"{count} router keys are no DER, as a public key would be", warning=True)] if count else []

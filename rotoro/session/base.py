@@ -43,8 +43,8 @@ class Session:
     state: Enum
     version: int
     """The version that this side's PDUs carry."""
-    peer: str = "peer"
-    """Who is on the other side, for the log."""
+    peer: str = "the peer"
+    """Who is on the other side, for the log; a server's lines begin with it anyway."""
     max_pdu: int = ROTORO_MAX_LENGTH
     """The longest Rotoro PDU that this side takes, in octets."""
 
@@ -100,6 +100,10 @@ class Session:
 
     def heard(self, now: float) -> None:
         """Octets arrived, whatever they are."""
+
+    def delayed(self, until: float) -> None:
+        """What the peer has said is not heard before that time, so that its silence means nothing."""
+        self.heard(until)
 
     def progressed(self, now: float) -> None:
         """The transport took octets."""

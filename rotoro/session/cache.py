@@ -114,6 +114,7 @@ class CacheSession(Session):
         self._owes_notify = False
         self._foreign = 0
         self._progress = 0.0
+        """When the router last did what it has to do next: read on, or ask for the first time."""
 
     @property
     def met(self) -> bool:
@@ -176,9 +177,16 @@ class CacheSession(Session):
         """The router takes what is sent."""
         self._progress = now
 
+    def delayed(self, until: float) -> None:
+        """A query waits for its turn: who has asked is not silent."""
+        if self.state is State.NEGOTIATING:
+            self._progress = until
+
     def wake(self, now: float) -> list[Effect]:
         """A silent router is let go, a stalled one too; a notify may be due."""
         if self.state is State.NEGOTIATING and not self._negotiated:
+            if now < self._progress + FIRST_QUERY_SECONDS:
+                return [WakeAt(self._progress + FIRST_QUERY_SECONDS)]
             self.state = State.CLOSED
             return [Close(f"no query in {FIRST_QUERY_SECONDS:.0f} s")]
         if self.state is State.ANSWERING:

@@ -77,9 +77,10 @@ class TableStatus:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """The data of this session must not be used any more."""
+    """The data of this session must not be used any more; `code` is that of the cache's error, if it sent one."""
 
     reason: str
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from rotoro.session.base import clean
+from rotoro.session.base import clean, report
 from rotoro.session.bracket import Bracket
 from rotoro.session.effects import Effect, Note, Send, Streamed, Update
 from rotoro.table.diff import Diff
@@ -25,6 +25,9 @@ from rotoro.wire.errors import (
 )
 from rotoro.wire.pdu import ROTORO
 from rotoro.wire.rotoro import ANY, Begin, BracketKind, Commit, Families, Mode, RecordKind, Subscribe, TableEntry
+
+MAX_MISMATCHES = 3
+"""After so many digests in a row that differ the connection is given up: starting over does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,14 @@ class FollowedTable:
         self.position = None
         self.starting_over = not self.streamed
         return self.subscribe()
+
+    def differs(self, error: DigestMismatch) -> list[Effect]:
+        """Both sides should have the same and do not: say so, and start over; raises the error after several."""
+        self.mismatches += 1
+        wish = self.start_over()
+        if self.mismatches >= MAX_MISMATCHES:
+            raise error
+        return [Note(str(error), warning=True), Send(ROTORO, report(error, ROTORO)), wish]
 
     def connected(self) -> None:
         """Nothing of the connection before is under way any more."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from rotoro.session.base import Session, clean, on, report
+from rotoro.session.base import Session, clean, on
 from rotoro.session.bracket import Adopt, Bracket
-from rotoro.session.effects import Close, Effect, Note, Send, TableStatus, WakeAt
+from rotoro.session.effects import Close, Effect, Send, TableStatus, WakeAt
 from rotoro.session.followed import FollowedTable, FollowedTables, OpenBracket, Select, Want, follow_all, follow_rpki
 from rotoro.session.parameters import DEFAULT_PARAMETERS, GREETING_SECONDS, KEEPALIVE_SECONDS, Alive, Parameters
 from rotoro.session.payload import Payload
@@ -48,7 +48,6 @@ from rotoro.wire.rotoro import (
 from rotoro.wire.rtr import Aspa, ErrorReport, RouterKey
 
 __all__ = [
-    "MAX_MISMATCHES",
     "MAX_TYPES",
     "TRANSITIONS",
     "FollowedTable",
@@ -62,9 +61,6 @@ __all__ = [
 
 MAX_TYPES = 1024
 """How many record types a session may define."""
-
-MAX_MISMATCHES = 3
-"""After so many digests in a row that differ the connection is given up: starting over does not help."""
 
 
 class State(Enum):
@@ -143,6 +139,10 @@ class FollowingPeer(Session):
         """Say that we are there; give up a server that is not, and RPKI data when its server has long been gone."""
         return self._expire(now) + self._check(now)
 
+    def expire(self, now: float) -> list[Effect]:
+        """Give up RPKI data whose server has long been gone."""
+        return self._expire(now) + self._sleep()
+
     def lost(self, now: float) -> list[Effect]:
         """The connection is gone; the tables stay, RPKI data until it expires."""
         self.state = State.DISCONNECTED
@@ -216,15 +216,6 @@ class FollowingPeer(Session):
             table.pairs = self._new_bracket(EMPTY)
         return table.pairs
 
-    def _differs(self, table: FollowedTable, error: DigestMismatch) -> list[Effect]:
-        """Both sides should have the same and do not: say so, and start over from nothing."""
-        self.mismatches += 1
-        table.mismatches += 1
-        wish = table.start_over()
-        if table.mismatches >= MAX_MISMATCHES:
-            raise error
-        return [Note(str(error), warning=True), Send(ROTORO, report(error, ROTORO)), wish]
-
 
 def _acknowledged(peer: FollowingPeer, pdu: HelloAck, now: float) -> list[Effect]:
     peer._alive = Alive(peer._own.keepalive, now)
@@ -289,7 +280,8 @@ def _commit(peer: FollowingPeer, pdu: Commit, now: float) -> list[Effect]:
     try:
         effects = open_bracket.commit(pdu)
     except DigestMismatch as differs:
-        effects = peer._differs(table, differs)
+        peer.mismatches += 1
+        effects = table.differs(differs)
     peer._open = None
     return effects
 

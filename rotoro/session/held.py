@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from rotoro.session.payload import Payload, Timers, payload_diff, payload_resolved, size
 from rotoro.table.diff import Diff
+from rotoro.table.slots import is_der_sequence
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.errors import LimitExceeded, UnknownWithdrawal
 from rotoro.wire.lenient import OldAspa
-from rotoro.wire.rtr import ANNOUNCE, Aspa
+from rotoro.wire.rtr import ANNOUNCE, Aspa, RouterKey
 
 MAX_RECORDS = 10_000_000
 """How many records one answer may have."""
@@ -53,6 +54,8 @@ class Answer:
         """Records that were there twice, or withdrawn and not there: known once there is a diff."""
         self.old_aspas = 0
         """ASPAs in the layout of draft 10."""
+        self.odd_keys = 0
+        """Router keys that are no DER: taken, as a router that validates nothing by them may, and told."""
         self._tolerant = tolerant
         self._pdus: list[Payload] = []
         self._families: dict[int, set[int]] = {}
@@ -70,6 +73,7 @@ class Answer:
         announced = bool(pdu.announced.all()) if isinstance(pdu, Prefixes) else bool(pdu.flags & ANNOUNCE)
         self._refuse_withdrawal(pdu.title, announced)
         self._count(*size(pdu))
+        self.odd_keys += isinstance(pdu, RouterKey) and not is_der_sequence(pdu.key_info)
         self._pdus.append(pdu)
 
     def take_old(self, pdu: OldAspa) -> None:

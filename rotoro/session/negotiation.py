@@ -231,10 +231,11 @@ class ClientSession(Session):
         return self._inner.fail(error, pdu, silent=silent)
 
     def _wait(self, now: float) -> list[Effect]:
-        """For the answer to HELLO, or for what a plain cache said before to expire."""
-        flushed = [effect for effect in self.router.expire(now) if not isinstance(effect, WakeAt)]
-        held = self.router.held
-        return [*flushed, WakeAt(self._deadline if held is None else min(self._deadline, held.expires))]
+        """For the answer to HELLO, or for what the server said before to expire."""
+        effects = [*self.router.expire(now), *self.follower.expire(now)]
+        times = [effect.when for effect in effects if isinstance(effect, WakeAt)]
+        flushed = [effect for effect in effects if not isinstance(effect, WakeAt)]
+        return [*flushed, WakeAt(min([self._deadline, *times]))]
 
     def _decide(self, verdict: Mode, now: float) -> list[Effect]:
         """This is what the server speaks, for an hour; what came in the other protocol is not kept up any more."""

@@ -43,6 +43,13 @@ class RouterSession(Asking):
         self.heard_version = version
         return super().receive(version, pdu, now)
 
+    def broken(self, error: ProtocolError, now: float) -> list[Effect]:
+        """What is no PDU in the version that it claims is first of all of another version, if that is so."""
+        claimed = error.offending[0] if error.offending else self.version
+        if self.answered and claimed != self.version:
+            error = UnexpectedVersion(f"version {claimed} in a session of version {self.version}", error.offending)
+        return super().broken(error, now)
+
     def refuse_version(self, version: int, pdu: Pdu) -> ProtocolError | None:
         """The answer may come in a lower version, which then is the session's (RFC 8210 section 7)."""
         if version == self.version or isinstance(pdu, ErrorReport):
@@ -158,8 +165,13 @@ def _reported(router: RouterSession, report: ErrorReport, now: float) -> list[Ef
     if report.code == CacheRestart.code:
         router.pause.lost(router.retry)
         return [note, *router.leave("the cache restarts")]
-    router.pause.failed(router.retry)
-    return [note, *router.flush(f"the cache reports error {report.code}"), *router.leave(f"error {report.code} of it")]
+    if report.code == CorruptData.code and not router.answered and router.answer.base is not None:
+        # RFC 8210 section 5.1: caches say so that do not know our session any more, as after their restart.
+        router.pause.lost(router.retry)
+    else:
+        router.pause.failed(router.retry)
+    flushed = router.flush(f"the cache reports error {report.code}", report.code)
+    return [note, *flushed, *router.leave(f"error {report.code} of it")]
 
 
 def _step_down(router: RouterSession, offered: int, now: float) -> list[Effect]:

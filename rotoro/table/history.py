@@ -108,7 +108,7 @@ class History:
         Raises ValueError if this one has begun already, or if the serials of the steps do not ascend to the state's.
         """
         serials = [*(step.serial for step in steps), state.position.serial]
-        if self.ready or any(later <= earlier for earlier, later in pairwise(serials)):
+        if self._begun or any(later <= earlier for earlier, later in pairwise(serials)):
             raise ValueError(f"a table cannot be resumed at {state.position} by way of {serials}")
         self.state = state
         self.ready = self._begun = True

@@ -98,6 +98,22 @@ ASPA = PayloadSlot("aspa", 4, np.dtype("S4"), OCTETS)
 PAYLOAD_SLOTS = (VRP4, VRP6, ROUTER_KEY, ASPA)
 
 
+def is_der_sequence(octets: bytes) -> bool:
+    """Whether this is one SEQUENCE in DER, as a subject public key info is (RFC 8608, RFC 5280 section 4.1).
+
+    >>> is_der_sequence(bytes.fromhex("3003020100")), is_der_sequence(bytes.fromhex("3004020100"))
+    (True, False)
+    """
+    if len(octets) < 2 or octets[0] != 0x30:
+        return False
+    if octets[1] < 0x80:
+        return len(octets) == 2 + octets[1]
+    count = octets[1] & 0x7F
+    told = octets[2 : 2 + count]
+    shortest = len(told) == count > 0 and told[0] > 0 and (count > 1 or told[0] >= 0x80)
+    return shortest and len(octets) == 2 + count + int.from_bytes(told)
+
+
 @dataclass(frozen=True, slots=True)
 class RouteSlot:
     """The routes of one address family from one ingress; a value is the number of an attribute set in `attributes`.

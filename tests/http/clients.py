@@ -179,7 +179,7 @@ class PlainRibDaemon:
         counts: Any = dict.fromkeys(
             ("accepted", "shed", "delayed", "pauses", "octets_in", "octets_out", "pdus_in", "queries"), 0
         )
-        counted: Any = {key: {} for key in ("refused", "errors_sent", "errors_received")}
+        counted: Any = {key: {} for key in ("refused", "late", "errors_sent", "errors_received")}
         return Served(serial=None, listeners=[], clients=[], **counts, **counted)
 
     def links(self) -> Sequence[Link]:

@@ -68,6 +68,7 @@ class Shown:
             shed=0,
             delayed=0,
             pauses=0,
+            late={"header": 2},
             octets_in=1,
             octets_out=2,
             pdus_in=3,
@@ -115,6 +116,11 @@ class MetricsTests(SynchronousTestCase):
                 self.assertEqual(len(named), len(set(named)))
                 self.assertEqual(len(named), len(families))
 
+    def test_whoever_asks_for_what_is_no_version_gets_the_usual(self) -> None:
+        text, content_type = self.page("application/openmetrics-text; version=x; escaping=allow-utf-8")
+        self.assertIn("text/plain", content_type)
+        self.assertTrue(list(plain(text)))
+
     def test_figures(self) -> None:
         values = self.values()
         one = self.shown.clients[0].peer
@@ -130,6 +136,7 @@ class MetricsTests(SynchronousTestCase):
             ("rotonda_source_expiry_timestamp_seconds", ("a",), NOW + 6),
             ("rotonda_server_connections_accepted_total", (), 9),
             ("rotonda_server_connections_refused_total", ("too many connections",), 1),
+            ("rotonda_server_deadlines_missed_total", ("header",), 2),
             ("rotonda_server_errors_sent_total", ("0",), 1),
             ("rotonda_tls_refused_total", ("tls:[::1]:324", "expired"), 2),
             ("rotonda_tls_certificate_expiry_timestamp_seconds", ("tls:[::1]:324",), NOW + 1),

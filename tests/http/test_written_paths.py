@@ -36,6 +36,8 @@ class OnePathTests(SynchronousTestCase):
     def test_what_may_not(self) -> None:
         for words in (
             "64496 x",
+            "1" * 400,  # more than a float can be
+            "64496 " + "1" * 5000,  # more digits than Python wants to read
             "64496 {64497",
             "64496 }",
             "{64496 {1}}",

@@ -12,7 +12,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID, ObjectIdentifier
 
 DAY = timedelta(days=1)
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
@@ -61,8 +61,9 @@ class Authority:
         usages: Sequence[ObjectIdentifier] = (CLIENT, SERVER),
         valid: tuple[timedelta, timedelta] = (-DAY, DAY),
         self_signed: bool = False,
+        unreadable: bool = False,
     ) -> Issued:
-        """As nobody should: without names, for other purposes, at other times (from now)."""
+        """As nobody should: without names or with what is none, for other purposes, at other times (from now)."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         now = datetime.now(UTC)
@@ -78,6 +79,9 @@ class Authority:
         )
         if names:
             made = made.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+        if unreadable:
+            rubbish = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"rubbish")
+            made = made.add_extension(rubbish, critical=False)
         signed = made.sign(key if self_signed else self._key, hashes.SHA256())
         form = serialization.PrivateFormat.PKCS8
         plain = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())

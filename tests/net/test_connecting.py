@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.interfaces import INegotiated
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from rotoro.net.connecting import LONGEST_ABSENCE_SECONDS, LONGEST_RETRY_SECONDS, Connecting
 from rotoro.net.endpoints import Connect, HostPort
@@ -18,7 +20,7 @@ from rotoro.wire import encode
 from rotoro.wire.rotoro import Catalogue, Goodbye, HelloAck, Params
 from rotoro.wire.rtr import CacheResponse, EndOfData, ErrorReport, ResetQuery, SerialQuery
 from tests.net.clients import client
-from tests.net.transports import PullTransport
+from tests.net.transports import PullTransport, connected
 
 LOCAL = Connect(HostPort("127.0.0.1", 323))
 
@@ -55,6 +57,12 @@ class ConnectingCase(SynchronousTestCase):
         transport.pull()
         return transport
 
+    def shaking(self) -> PullTransport:
+        """A connection with TLS whose handshake is under way."""
+        transport = PullTransport()
+        alsoProvides(transport, INegotiated)
+        return connected(self.reactor.tcpClients[-1][2].buildProtocol(None), transport)
+
     def refused(self) -> None:
         factory = self.reactor.tcpClients[-1][2]
         factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
@@ -84,7 +92,8 @@ class RtrTests(ConnectingCase):
             self.refused()
             self.wait()
         told = [formatEvent(event) for event in events if event["log_level"] == LogLevel.warn]
-        self.assertEqual(told, [f"{LOCAL}: no connection: Connection was refused by other side."] * 2)
+        said = [line for line in told if line and line.startswith(f"{LOCAL}: ")]
+        self.assertEqual(said, [f"{LOCAL}: no connection: Connection was refused by other side."] * 2)
 
     def test_connections_that_bring_nothing_back_off_too(self) -> None:
         """R-TM-03: a cache that takes connections only to close them is asked ever later, up to Retry."""
@@ -104,6 +113,27 @@ class RtrTests(ConnectingCase):
         transport.protocol.dataReceived(encode(ErrorReport(1, b"", "no"), 2))
         transport.lose(ConnectionDone())
         self.assertAlmostEqual(self.wait(700), 600, delta=0.5)
+
+    def test_handshakes_that_fail_are_no_queries_that_fail(self) -> None:
+        """Retry was waited for once."""
+        transport = self.connected()
+        transport.protocol.dataReceived(encode(ErrorReport(1, b"", "no"), 2))
+        transport.lose(ConnectionDone())
+        self.assertAlmostEqual(self.wait(700), 600, delta=0.5)
+        self.shaking().lose(ConnectionDone())
+        self.assertLess(self.wait(700), 3)
+
+    def test_data_expires_while_hands_are_shaken(self) -> None:
+        """A connection that has no session yet does not keep the session's deadlines."""
+        transport = self.connected()
+        self.answer(transport, expire=3601)
+        transport.lose(ConnectionDone())
+        self.wait()
+        self.shaking()
+        self.reactor.advance(3600.9 - self.reactor.seconds())
+        self.assertFalse([effect for effect in self.told if isinstance(effect, Flush)])
+        self.reactor.advance(0.1)
+        self.assertEqual(len([effect for effect in self.told if isinstance(effect, Flush)]), 1)
 
     def test_expiry_waits_for_nobody(self) -> None:
         """R-TM-04: not even for a mute cache that does not take our last words."""
@@ -171,6 +201,11 @@ class StandingByTests(ConnectingCase):
         self.refused()
         self.reactor.advance(1)
         self.assertIn(Note("no connection: Connection was refused by other side.", warning=True), self.told)
+
+    def test_to_give_up_an_attempt_is_no_trouble(self) -> None:
+        self.service.stand_by()
+        self.reactor.advance(1)
+        self.assertEqual(self.told, [])
 
 
 class RotoroTests(ConnectingCase):

@@ -83,7 +83,8 @@ class AddressTests(SynchronousTestCase):
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
             ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-            ("fe80::1%eth0", "fe80::1%eth0"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("fe80::1", "fe80::1"),
         ]:
             self.assertEqual(source(host), whose)
 

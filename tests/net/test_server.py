@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
-from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone
@@ -12,14 +12,14 @@ from rotoro.net.limits import Limits
 from rotoro.net.server import TOO_MANY, TOO_MANY_OF_ONE, ServerFactory
 from rotoro.session.cache import CacheData
 from rotoro.session.tables import ServedTables
-from rotoro.wire import Decoder, encode
-from rotoro.wire.rotoro import ANY, Catalogue, Families, Mode, Params, RecordKind, ScopeKind, Subscribe
-from rotoro.wire.rtr import CacheReset, EndOfData, ErrorReport, ResetQuery, SerialQuery
+from rotoro.wire import encode
+from rotoro.wire.rotoro import ANY, Catalogue, Commit, Families, Mode, Params, RecordKind, ScopeKind, Subscribe
+from rotoro.wire.rtr import CacheReset, EndOfData, ErrorReport, SerialQuery
 from tests.net.logs import Logged
+from tests.net.servers import RESET, decoded
 from tests.net.transports import PullTransport, connected
 from tests.session.worlds import history, vrps
 
-RESET = encode(ResetQuery(), 2)
 GREETING = bytes.fromhex("80020000 00000008") + encode(Params(0, 1 << 20, 1 << 20, 20, "x"), 0x80)
 LIMITS = Limits(
     connections=5,
@@ -36,12 +36,6 @@ def part(table: int, number: int, mode: Mode = Mode.FOLLOW) -> bytes:
     """A wish for the part of a table that a prefix covers."""
     address = bytes([10, number, 0, 0])
     return encode(Subscribe(table, mode, 0, Families.BOTH, ScopeKind.COVERED, 0, 0, ANY, 16, address), 0x80)
-
-
-def decoded(octets: bytes) -> list[Any]:
-    decoder = Decoder()
-    decoder.receive(octets)
-    return [pdu for _, pdu in decoder.items()]
 
 
 class ServerCase(SynchronousTestCase):
@@ -154,6 +148,13 @@ class RationTests(ServerCase):
         another = self.connect(encode(SerialQuery(1, 1), 2))
         self.assertEqual(decoded(another.value()), [CacheReset()])
 
+    def test_that_there_is_no_data_yet_costs_nothing(self) -> None:
+        """All routers of a site may have asked before there was any."""
+        self.table.suspend()
+        early = [self.connect(RESET) for _ in range(3)]
+        self.assertEqual([decoded(each.value())[-1].code for each in early], [2, 2, 2])
+        self.assertEqual(self.factory.counters.delayed, 0)
+
     def test_two_who_wait_for_one_turn(self) -> None:
         self.connect(RESET + RESET[:1])
         self.connect(RESET, host="192.0.2.1").lose(ConnectionDone())
@@ -186,6 +187,26 @@ class RationTests(ServerCase):
         for each in list(self.factory.connections):
             each.transport.lose(ConnectionDone())
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_waits_long_is_not_silent(self) -> None:
+        """Neither a router that never asked, nor a follower that is gone, nor one who has to make room."""
+        limits = replace(LIMITS, full_loads_per_minute=1, sessions_per_address=6, connections=6)
+        self.factory = ServerFactory(self.clock, self.tables, CacheData.of(self.table, 7), limits=limits)
+        for _ in range(2):
+            self.connect(RESET)
+        routers = [self.connect(RESET) for _ in range(3)]
+        follower = self.connect(GREETING + part(1, 1))
+        self.assertEqual(self.factory.no_room("192.0.2.2"), TOO_MANY)
+        served = []
+        for _ in range(4):
+            for _ in range(60):
+                self.clock.advance(1)
+                follower.pull()
+            for each in routers:
+                each.pull()
+            followed = any(isinstance(pdu, Commit) for pdu in decoded(follower.value()))
+            served.append(sum(map(self.ended, routers)) + followed)
+        self.assertEqual(served, [1, 2, 3, 4])
 
     def test_what_comes_after_it_waits_too_and_is_no_late_pdu(self) -> None:
         self.connect(RESET + RESET[:1])

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock, deferLater
 from rotoro.net.endpoints import ServerTls
 from rotoro.net.tls import HANDSHAKE_SECONDS, TlsListener
 from rotoro.net.tls_errors import Reason
+from rotoro.net.tls_files import BadFile
 from rotoro.session.negotiation import ALPN_ROTORO, ALPN_RTR
 from rotoro.table import Snapshot
 from rotoro.table.records import Records
@@ -205,6 +206,15 @@ class HandshakeTests(ServingCase):
         lines = [str(event.get("text", "")) for event in self.events]
         self.assertIn("non-clean fashion", next(line for line in lines if line.startswith("connection lost")))
 
+    async def test_rubbish_after_the_handshake(self) -> None:
+        """It ends the connection, and is no handshake that failed."""
+        port, tls = await self.tls()
+        peer = await self.heard(port, Context())
+        transport: Any = peer.transport
+        transport.transport.write(bytes(64))
+        await self.until(lambda: not self.factory.connections)
+        self.assertEqual((tls.handshakes, dict(tls.refused), self.told()), (1, {}, []))
+
 
 class RenewalTests(ServingCase):
     async def test_new_files_for_new_connections(self) -> None:
@@ -228,6 +238,7 @@ class RenewalTests(ServingCase):
         self.assertEqual((tls.failures, old.lost), (2, None))
 
     async def test_what_others_may_not_like(self) -> None:
+        """C-TLS-06: our own certificate is used all the same, and the log says what is wrong with it."""
         for issued, said in (
             (self.authority.issue_oddly("cache.example.net", valid=(-2 * DAY, -DAY)), "our certificate expired at"),
             (self.authority.issue_oddly(LOOPBACK), "has no dNSName"),
@@ -237,6 +248,11 @@ class RenewalTests(ServingCase):
             TlsListener(ServerTls(issued.certificate, issued.key), "tls:test")
             (line,) = self.told()
             self.assertIn(said, line)
+
+    async def test_names_that_cannot_be_read(self) -> None:
+        issued = self.authority.issue_oddly(unreadable=True)
+        settings = ServerTls(issued.certificate, issued.key)
+        self.assertIn("names in our certificate", str(self.assertRaises(BadFile, TlsListener, settings, "tls:test")))
 
 
 def serial(peer: Peer) -> int:

@@ -277,25 +277,3 @@ class CutTests(ClientCase):
                 self.assertEqual(self.updates(), [])
                 lines = [str(event.get("text", "")) for event in self.events]
                 self.assertIn(said, next(line for line in lines if line.startswith("connection lost")))
-
-
-class ExpiryTests(ClientCase):
-    async def test_data_expires_while_handshakes_fail(self) -> None:
-        """A connection without a session does not keep the session's deadlines."""
-        service = await self.serve(ServerTls(self.cache.certificate, self.cache.key))
-        made = self.follow(port_of(service), mode=Mode.RTR)
-        await self.until(self.updates)
-        assert made.protocol is not None
-        woken: list[float] = []
-
-        def wake(now: float) -> list[Effect]:
-            woken.append(now)
-            return []
-
-        self.patch(made.session, "wake", wake)
-        made.protocol.began = False
-        made._woken()
-        self.assertEqual(len(woken), 1)
-        made.protocol.began = True
-        made._woken()
-        self.assertEqual(len(woken), 1)

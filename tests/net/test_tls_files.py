@@ -131,6 +131,13 @@ class FromFilesTests(FilesCase):
         self.assertEqual((len(told), told[2]), (3, "test: certificates read again"))
         self.assertEqual(made.failures, 2)
 
+    def test_not_even_our_own_mistakes_cost_what_was(self) -> None:
+        path = self.write(b"1")
+        made: FromFiles[float] = FromFiles("test", (path,), lambda: 1 / self._number(path))
+        self.write(b"00")
+        self.assertEqual((made.current(), made.failures), (1, 1))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_the_first_time_it_has_to_be_possible(self) -> None:
         path = self.write(b"nonsense")
         self.assertRaises(BadFile, FromFiles, "test", (path,), lambda: self._number(path))

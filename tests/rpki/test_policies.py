@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.table import EMPTY, VRP4
 from tests.rpki.test_exceptions import Data, random_data, snapshot
+from tests.session.worlds import vrps
 
 CURRENT, STALE, EXPIRED, CONNECTING, GONE = SourceState
 NEVER_AWAY = float("-inf")
@@ -46,6 +47,14 @@ class MergedTests(SynchronousTestCase):
             self.assertEqual((merged.snapshot, merged.snapshot.count), (expected, expected.count))
             self.assertEqual(seen, expected)
             self.assertEqual(set(merged.holders), set(held))
+
+    def test_a_diff_from_elsewhere_changes_nothing(self) -> None:
+        merged = Merged()
+        for name in "ab":
+            merged.update(name, vrps(1))
+        before = merged.snapshot, dict(merged.holders)
+        self.assertRaises(ValueError, merged.update, "a", vrps(2), vrps(5).diff(vrps(1, 2)).inverse())
+        self.assertEqual((merged.snapshot, dict(merged.holders)), before)
 
     def test_what_one_source_alone_holds_is_shared_with_it(self) -> None:
         merged, own = Merged(), snapshot(random_data(random.Random(1)))

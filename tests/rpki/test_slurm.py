@@ -127,6 +127,10 @@ class RefusedTests(SynchronousTestCase):
                 good = ALL["validationOutputFilters"].get(name) or ALL["locallyAddedAssertions"].get(name)
                 self.refused(octets(slurm(2, **{name: [*good[:1], entry]})), f"{name}[1]", word)
 
+    def test_assertions_that_are_too_much_together(self) -> None:
+        entries = [{"customerAsn": 1, "providerAsns": list(range(low, low + 10_000))} for low in (2, 20_000)]
+        self.refused(octets(slurm(2, aspaAssertions=entries)), "of AS1 together", "16,380")
+
     def test_documents(self) -> None:
         for document, word in [
             ([], "no slurmVersion"),

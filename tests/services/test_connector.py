@@ -12,6 +12,8 @@ from twisted.application.service import IService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.session.worlds import vrps
+
 
 class ConnectorTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -33,6 +35,16 @@ class ConnectorTests(SynchronousTestCase):
             made = connector.Connector(MemoryReactorClock(), self.options(*words, "--name", "c"))
             self.assertEqual([entry.name for entry in made.serving.tables.entries], tables)
             self.assertEqual(made.serving.rpki.end_of_rib, "--vrps" not in words, "nothing is all there is")
+
+    def test_it_is_ready_as_long_as_there_is_data(self) -> None:
+        made = connector.Connector(MemoryReactorClock(), self.options("--vrps", str(self.file), "--name", "c"))
+        self.assertEqual(made.missing(), ["c.rpki"])
+        history = made.serving.rpki.history
+        history.commit(vrps(1))
+        made.serving.report(made.serving.rpki, complete=True)
+        self.assertEqual(made.missing(), [])
+        history.suspend()
+        self.assertEqual(made.missing(), ["c.rpki"])
 
     def test_it_is_a_service_that_has_not_begun(self) -> None:
         made: Any = connector.makeService(self.options("--vrps", str(self.file)))

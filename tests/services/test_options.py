@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from rotonda.services import connector, rib, router
 from rotonda.units.keeping import KeepAt
+from rotonda.units.policy_unit import AnyUnit
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -75,6 +76,20 @@ class OptionTests(SynchronousTestCase):
                 options.parseOptions([*words, "--goodbye", "shutdown"])
                 self.assertEqual(options["goodbye"], 0)
 
+    def test_an_export_may_be_away_where_data_is_kept(self) -> None:
+        """Its file may be written again at the very moment when the daemon starts again."""
+        options = connector.Options()
+        options.parseOptions(["--vrps", "/nowhere", "--state", "/var/lib/x"])
+        self.assertEqual(options["sources"], [Path("/nowhere")])
+
+    def test_exports_have_preferences_like_caches(self) -> None:
+        options = connector.Options()
+        words = ["--vrps", f"{self.file},preference=2", "--rtr", "h:1,preference=1", "--vrps", "http://h/x.json"]
+        options.parseOptions([*words, "--policy", "any"])
+        unit = connector.rpki_source(options)
+        assert isinstance(unit, AnyUnit)
+        self.assertEqual([own.preference for own in unit.sources], [2, 1, 0])
+
     def test_what_cannot_be_meant_is_told_with_the_option(self) -> None:
         for made, words, said in [
             (rib.Options, ["--west", "h:1", "--state-max-age", "long"], "--state-max-age: 'long'"),
@@ -83,6 +98,8 @@ class OptionTests(SynchronousTestCase):
             (connector.Options, [], "nothing to serve"),
             (connector.Options, ["--mrt", "/nowhere"], "--mrt: there is no file /nowhere"),
             (connector.Options, ["--vrps", str(self.file.parent)], "--vrps: there is no file"),
+            (connector.Options, ["--vrps", "x,preference=256"], "--vrps: the preference '256' is not a number from 0"),
+            (connector.Options, ["--vrps", "file:///x"], "--vrps: 'file:///x' is neither a file nor a URL of http"),
             (connector.Options, ["--mrt", str(self.file), "--listen", "x:y"], "--listen: 'x:y' has the port 'y'"),
             (connector.Options, [str(self.file), "--never"], "--never"),
             (connector.Options, ["--rtr", "h:1", "--rtr", "h:1"], "--rtr: h:1 is given twice"),
@@ -102,6 +119,10 @@ class OptionTests(SynchronousTestCase):
             (rib.Options, ["--west", "h:1,preference=2"], "--west: a RIB follows all its wests alike"),
             (rib.Options, ["--west", "h:1", "--mode", "bgp"], "--mode: 'bgp' is not one of auto, rtr, rotoro"),
             (router.Options, [], "nothing to follow"),
+            (connector.Options, ["--rtr", "h:1", "--fetch-seconds", "0"], "--fetch-seconds: 0 is less than a second"),
+            (connector.Options, ["--vrps", "/\udcff"], "--vrps: '/\\udcff' has characters that cannot be shown"),
+            (connector.Options, ["--vrps", "/\udcff", "--state", "/x"], "--vrps: '/\\udcff' has characters"),
+            (router.Options, ["--cache", "h:1", "--state", "/\n"], "--state: '/\\n' has characters"),
         ]:
             with self.subTest(words=words):
                 error = self.assertRaises(UsageError, made().parseOptions, words)

@@ -25,7 +25,7 @@ from rotoro.wire.rtr import (
 )
 from tests.session.worlds import aspa, closes, providers, report, router_key, sent, snapshot
 
-KEY = RouterKey(1, bytes([1] * 20), 64496, b"\x30\x59key")
+KEY = RouterKey(1, bytes([1] * 20), 64496, b"\x30\x03key")
 GONE = RouterKey(0, KEY.key_id, KEY.asn, KEY.key_info)
 WITH_KEY = snapshot({router_key(1): None})
 
@@ -81,6 +81,20 @@ class PauseTests(AskingCase):
         self.assertEqual(self.router.pause.seconds, 30)
         self.router.start(30.0)
         self.assertEqual(self.router.pause.seconds, 0)
+
+    def test_a_session_that_the_cache_does_not_know_any_more(self) -> None:
+        """RFC 8210 has Error 0 for it, where 8210bis has Cache Reset: the data is given up and asked for again soon."""
+        for known, pause in ((True, 1), (False, 600)):
+            with self.subTest(known=known):
+                self.setUp()
+                if known:
+                    self.hear(CacheResponse(7), end())
+                    self.router.lost(1.0)
+                    self.assertEqual(sent(self.router.start(1.0)), [SerialQuery(7, 42)])
+                self.hear(ErrorReport(0, b"", "no such session"))
+                self.assertIsNone(self.router.held)
+                self.assertEqual(self.router.pause.seconds, pause)
+                self.assertEqual(sent(self.router.start(600.0)), [ResetQuery()])
 
     def test_a_mute_cache(self) -> None:
         self.assertTrue(closes(self.router.wake(60.0)))
@@ -143,6 +157,22 @@ class ExpireTests(AskingCase):
         self.assertEqual(self.router.expire(100.0), [WakeAt(7200.0)])
         self.assertIsInstance(self.router.expire(7200.0)[0], Flush)
         self.assertEqual(self.router.expire(7200.0), [])
+
+
+class ToldTests(AskingCase):
+    """What people want to know of a cache, whatever becomes of its data."""
+
+    def test_keys_that_are_none(self) -> None:
+        odd = RouterKey(1, KEY.key_id, KEY.asn, b"\x30\x59key")
+        effects = self.hear(CacheResponse(7), odd, end())
+        self.assertEqual(self.notes(effects), ["1 router keys are no DER, as a public key would be"])
+        self.holds(snapshot({router_key(1, odd.key_info): None}))
+
+    def test_who_hangs_up_without_an_answer(self) -> None:
+        self.assertEqual(self.notes(self.router.lost(1.0)), ["the cache hung up without an answer"])
+        self.router.start(2.0)
+        self.hear(CacheResponse(7))
+        self.assertEqual(self.notes(self.router.lost(3.0)), [])
 
 
 class TolerantTests(AskingCase):

@@ -10,7 +10,7 @@ from rotoro.wire.errors import DuplicateAnnouncement, LimitExceeded, UnknownWith
 from rotoro.wire.rtr import Aspa, RouterKey
 from tests.session.worlds import aspa, providers, snapshot
 
-KEY = RouterKey(1, bytes(20), 64496, b"\x30\x59key")
+KEY = RouterKey(1, bytes(20), 64496, b"\x30\x03key")
 
 
 class HeldTests(SynchronousTestCase):
@@ -52,3 +52,15 @@ class AnswerTests(SynchronousTestCase):
                 answer.take(KEY)
                 answer.take(KEY)
                 self.assertRaises(LimitExceeded, answer.take, KEY)
+
+    def test_keys_that_are_no_der(self) -> None:
+        """Attack test 20: a router takes them, and can say how many there were."""
+        long = bytes(200)
+        good = [b"\x30\x00", b"\x30\x03key", b"\x30\x81\xc8" + long, b"\x30\x82\x01\x90" + long + long]
+        bad = [b"", b"\x30", b"\x02\x01\x00", b"\x30\x04key", b"\x30\x02key", b"\x30\x80\x00\x00", b"\x30\x81\x03key",
+               b"\x30\x82\x00\xc8" + long, b"\x30\x82\x01", b"\x30\xff" + long]  # fmt: skip
+        for infos, expected in ((good, 0), (bad, len(bad))):
+            answer = Answer(None)
+            for info in infos:
+                answer.take(RouterKey(1, bytes(20), 64496, info))
+            self.assertEqual(answer.odd_keys, expected)

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.session.cache import CacheData, CacheSession
 from rotoro.session.effects import Close, Effect, Flush, Note, Send, Update, WakeAt
+from rotoro.session.followed import FollowedTable, Want
 from rotoro.session.follower import FollowingPeer, follow_all
 from rotoro.session.negotiation import (
     ALPN,
@@ -19,10 +20,13 @@ from rotoro.session.negotiation import (
     keep_to,
     serve,
 )
+from rotoro.session.parameters import DEFAULT_PARAMETERS
 from rotoro.session.peer import ServingPeer
 from rotoro.session.router import RouterSession
 from rotoro.session.tables import ServedTables
 from rotoro.table.attributes import AttributeStore
+from rotoro.table.serial import Position
+from rotoro.table.snapshot import EMPTY
 from rotoro.wire import Foreign, encode
 from rotoro.wire.errors import CorruptData, InternalError
 from rotoro.wire.pdu import ROTORO, Pdu
@@ -167,6 +171,14 @@ class AutoTests(SynchronousTestCase):
         effects = self.session.lost(1.0)
         self.assertFalse(closes(effects))
         self.assertEqual(self.session.start(2.0)[0], Send(2, ResetQuery()))
+
+    def test_what_a_rotoro_server_said_expires_while_it_is_asked(self) -> None:
+        held = FollowedTable("x", RecordKind.RPKI, Want(), position=Position(5, 1), snapshot=vrps(1), stale_since=0.0)
+        self.session.follower.tables["x"] = held
+        effects = self.session.start(DEFAULT_PARAMETERS.expire - 1.0)
+        self.assertEqual(effects, [HELLO, WakeAt(DEFAULT_PARAMETERS.expire)])
+        (update,) = [each for each in self.session.wake(DEFAULT_PARAMETERS.expire) if isinstance(each, Update)]
+        self.assertEqual(update.snapshot, EMPTY)
 
     def test_the_verdict_lasts_an_hour(self) -> None:
         self.session.start(0.0)

@@ -1,73 +1,31 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from twisted.trial.unittest import SynchronousTestCase
 
-import rotoro.session.held
 from rotoro.session.asking import ANSWER_SECONDS, NO_DATA_SECONDS, TRANSFER_SECONDS, State
-from rotoro.session.effects import Close, Effect, Flush, Note, Send, Update, WakeAt
+from rotoro.session.effects import Effect, Flush, Note, Send, Update, WakeAt
 from rotoro.session.held import Held
 from rotoro.session.payload import Timers
 from rotoro.session.router import RouterSession
-from rotoro.session.versions import LOWER_SECONDS, UNHEARD_CONNECTIONS
 from rotoro.table.snapshot import EMPTY
-from rotoro.wire import Decoder, Foreign, encode
+from rotoro.wire import Decoder, encode
 from rotoro.wire.bulk import PREFIX_FORMS, encode_prefixes
 from rotoro.wire.errors import CorruptData, ProtocolError
-from rotoro.wire.pdu import Pdu
 from rotoro.wire.rtr import (
     Aspa,
     CacheReset,
     CacheResponse,
     EndOfData,
-    EndOfDataV0,
     ErrorReport,
     ResetQuery,
     RouterKey,
     SerialNotify,
     SerialQuery,
 )
-from tests.session.worlds import aspa, closes, providers, report, sent, snapshot, vrp, vrps
-
-END = EndOfData(7, 42, 3600, 600, 7200)
-ONE = vrp("10.1.0.0/16", 24, 64497)
-TWO = vrp("10.2.0.0/16", 24, 64498)
-
-
-def prefixes(*keys: tuple[Any, bytes], announce: bool = True) -> Pdu:
-    form = PREFIX_FORMS[4]
-    decoder = Decoder()
-    decoder.receive(encode_prefixes(form, np.array([key for _, key in keys], "S10"), announce, 2))
-    ((_, run),) = decoder.items()
-    return run
-
-
-class RouterCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.router = RouterSession()
-
-    def connect(self, now: float = 0.0) -> list[Any]:
-        return sent(self.router.start(now))
-
-    def hear(self, *pdus: Pdu, version: int = 2, now: float = 0.0) -> list[Effect]:
-        return [effect for pdu in pdus for effect in self.router.receive(version, pdu, now)]
-
-    def load(self, now: float = 0.0, end: Pdu = END) -> None:
-        self.connect(now)
-        effects = self.hear(CacheResponse(7), prefixes(ONE), end, now=now)
-        self.assertEqual(len([effect for effect in effects if isinstance(effect, Update)]), 1)
-
-    def refused(self, effects: Iterable[Effect], code: int) -> None:
-        told = report(effects)
-        assert told is not None, effects
-        self.assertEqual(told.code, code)
-        self.assertTrue(closes(effects))
-
-    def flushed(self, effects: Iterable[Effect]) -> bool:
-        return any(isinstance(effect, Flush) for effect in effects)
+from tests.session.routers import END, ONE, TWO, RouterCase, prefixes
+from tests.session.worlds import aspa, closes, providers, report, sent, snapshot, vrps
 
 
 class AskingTests(RouterCase):
@@ -108,101 +66,6 @@ class AskingTests(RouterCase):
         """R-SS-10."""
         self.load(end=EndOfData(7, 0xFFFFFFFF, 3600, 600, 7200))
         self.assertEqual(sent(self.hear(SerialNotify(7, 0), now=5.0)), [SerialQuery(7, 0xFFFFFFFF)])
-
-
-class VersionTests(RouterCase):
-    def test_early_notifies_of_any_version_are_ignored(self) -> None:
-        """R-VN-07."""
-        self.connect()
-        for version in (0, 1, 2):
-            self.assertEqual(self.hear(SerialNotify(1, 1), version=version), [])
-        self.assertEqual(self.hear(Foreign(9, 0, bytes.fromhex("09000001 0000000c 00000001")), version=9), [])
-        self.assertIs(self.router.state, State.ASKING)
-
-    def test_an_offer_of_the_next_lower_version_is_taken_at_once(self) -> None:
-        """R-VN-02."""
-        self.connect()
-        effects = self.hear(ErrorReport(4, encode(ResetQuery(), 2), "no"), version=1)
-        self.assertIn(Send(1, ResetQuery()), effects)
-        self.assertFalse(closes(effects))
-        self.hear(CacheResponse(7), END, version=1)
-        self.assertEqual((self.router.version, self.router.state), (1, State.IDLE))
-
-    def test_a_cache_that_offers_and_closes_all_the_same(self) -> None:
-        """RFC 8210 lets it: the fresh connection begins with what was offered, not lower."""
-        self.connect()
-        self.hear(ErrorReport(4, b"", "no"), version=1)
-        self.router.lost(1.0)
-        self.assertEqual(self.router.start(2.0)[0], Send(1, ResetQuery()))
-
-    def test_an_offer_that_is_too_low_is_not_believed(self) -> None:
-        """Some caches say version 0, or one that nobody knows, and can do 1."""
-        for version in (0, 0xFF):
-            with self.subTest(version=version):
-                self.setUp()
-                self.connect()
-                pdu: Pdu = ErrorReport(4, b"", "no")
-                if version:
-                    pdu = Foreign(version, 10, encode(pdu, 2).replace(b"\x02", b"\xff", 1))
-                effects = self.hear(pdu, version=version)
-                self.assertTrue(closes(effects))
-                self.assertEqual(sent(effects), [])
-                self.router.lost(1.0)
-                self.assertEqual(self.router.start(2.0)[0], Send(1, ResetQuery()))
-
-    def test_a_cache_that_speaks_nothing_of_ours(self) -> None:
-        """R-VN-03, R-VN-04: no loop on one connection."""
-        self.router = RouterSession("rpki", 0)
-        self.connect()
-        effects = self.hear(ErrorReport(4, b"", "no"), version=0)
-        self.assertTrue(closes(effects))
-        self.assertEqual(sent(effects), [])
-
-    def test_a_cache_that_only_closes(self) -> None:
-        """R-VN-06: once may be the network."""
-        for version in (2, 1, 0, 2):
-            for _ in range(UNHEARD_CONNECTIONS):
-                self.assertEqual(self.router.start(1.0)[0], Send(version, ResetQuery()))
-                self.router.lost(2.0)
-
-    def test_a_lost_connection_lowers_nothing_once_data_came(self) -> None:
-        self.load()
-        for _ in range(10):
-            self.router.lost(1.0)
-            self.assertEqual(self.router.start(2.0)[0], Send(2, SerialQuery(7, 42)))
-
-    def test_an_answer_in_a_lower_version(self) -> None:
-        """R-VN-05, R-SS-06."""
-        self.connect()
-        self.hear(CacheResponse(7), prefixes(ONE), EndOfDataV0(7, 3), version=0)
-        self.assertEqual((self.router.version, self.router.state), (0, State.IDLE))
-        self.router.lost(1.0)
-        self.assertEqual(self.router.start(2.0)[0], Send(0, SerialQuery(7, 3)))
-
-    def test_the_highest_version_is_tried_again_some_day(self) -> None:
-        self.connect()
-        self.hear(ErrorReport(4, b"", "no"), version=1)
-        self.hear(CacheResponse(7), END, version=1)
-        self.router.lost(10.0)
-        self.assertEqual(self.router.start(LOWER_SECONDS)[0], Send(2, ResetQuery()))
-        self.assertIn(Send(1, SerialQuery(7, 42)), self.hear(ErrorReport(4, b"", "no"), version=1, now=LOWER_SECONDS))
-
-    def test_another_version_in_the_session(self) -> None:
-        """R-VN-08, 09."""
-        self.load()
-        self.refused(self.hear(SerialNotify(7, 43), version=1), 8)
-        self.setUp()
-        self.connect()
-        self.hear(CacheResponse(7))
-        self.refused(self.hear(prefixes(ONE), version=1), 8)
-        self.setUp()
-        self.connect()
-        self.hear(CacheResponse(7))
-        self.refused(self.hear(Foreign(9, 4, b"\x09\x04"), version=9), 8)
-
-    def test_a_foreign_version_in_answer_to_the_query(self) -> None:
-        self.connect()
-        self.refused(self.hear(Foreign(9, 3, b"\x09\x03"), version=9), 4)
 
 
 class AnswerTests(RouterCase):
@@ -269,7 +132,7 @@ class AnswerTests(RouterCase):
 
     def test_records_that_contradict(self) -> None:
         """R-PL-01, 02, 03, R-PL-14: codes 7 and 6, with the PDU."""
-        pdu = RouterKey(1, bytes([1] * 20), 64496, b"\x30\x59key")
+        pdu = RouterKey(1, bytes([1] * 20), 64496, b"\x30\x03key")
         for code, show, answer in (
             (7, encode_prefixes(PREFIX_FORMS[4], _keys(ONE), True, 2), (prefixes(ONE), prefixes(ONE))),
             (6, encode_prefixes(PREFIX_FORMS[4], _keys(ONE), False, 2), (prefixes(ONE, announce=False),)),
@@ -405,82 +268,12 @@ class ErrorTests(RouterCase):
                 self.load()
                 effects = self.hear(ErrorReport(code, b"", "why\x1b[0m"))
                 self.assertEqual(self.router.held is not None, kept)
-                self.assertEqual(self.flushed(effects), not kept)
+                flushed = [effect.code for effect in effects if isinstance(effect, Flush)]
+                self.assertEqual(flushed, [] if kept else [code])
                 self.assertEqual(closes(effects), code != 2)
                 self.assertEqual(sent(effects), [])
                 notes = [effect.text for effect in effects if isinstance(effect, Note)]
                 self.assertNotIn("\x1b", notes[0])
-
-
-class TimerTests(RouterCase):
-    def test_timers_are_clamped(self) -> None:
-        """R-TM-05."""
-        for said, taken in (
-            ((0, 0, 0), Timers(1, 1, 600)),
-            ((3600, 600, 10), Timers(3600, 600, 3601)),
-            ((0xFFFFFFFF,) * 3, Timers(86_400, 7_200, 172_800)),
-        ):
-            with self.subTest(said=said):
-                self.setUp()
-                self.load(end=EndOfData(7, 1, *said))
-                assert self.router.held is not None
-                self.assertEqual(self.router.held.timers, taken)
-                self.assertEqual(self.router.clamped, 1)
-                self.assertEqual(sent(self.router.wake(0.5)), [])
-
-    def test_expiry_is_exact(self) -> None:
-        """R-TM-04: with a mute cache, and without a connection."""
-        self.load()
-        self.router.wake(3600.0)
-        effects = self.router.wake(3660.0)
-        self.assertTrue(closes(effects))
-        self.assertFalse(self.flushed(effects))
-        self.assertEqual(self.router.lost(3661.0), [WakeAt(7200.0)])
-        self.assertFalse(self.flushed(self.router.wake(7199.9)))
-        self.assertTrue(self.flushed(self.router.wake(7200.0)))
-        self.assertIsNone(self.router.held)
-        self.setUp()
-        self.load(end=EndOfData(7, 1, 600, 600, 601))
-        self.assertEqual(self.router.wake(600.0), [Send(2, SerialQuery(7, 1)), WakeAt(601.0)])
-        effects = self.router.wake(601.0)
-        self.assertTrue(self.flushed(effects))
-        self.assertFalse(closes(effects))
-        self.assertIn(WakeAt(660.0), effects)
-
-    def test_changes_of_what_has_expired_are_of_no_use(self) -> None:
-        """What a router holds is always what a cache had, so it asks for everything."""
-        self.load(end=EndOfData(7, 1, 600, 600, 601))
-        self.router.wake(600.0)
-        self.hear(CacheResponse(7), prefixes(TWO), now=600.5)
-        self.assertTrue(self.flushed(self.router.wake(601.0)))
-        effects = self.hear(EndOfData(7, 2, 600, 600, 601), now=602.0)
-        self.assertEqual(sent(effects), [ResetQuery()])
-        self.assertIsNone(self.router.held)
-        self.hear(CacheResponse(7), prefixes(TWO), EndOfData(7, 2, 600, 600, 601), now=603.0)
-        self.assertEqual(self.router.held.snapshot if self.router.held else None, vrps(2))
-
-    def test_a_stall_in_the_middle_of_an_answer(self) -> None:
-        """R-PL-12: the old set stays, until it expires."""
-        self.load()
-        self.router.wake(3600.0)
-        self.hear(CacheResponse(7), now=3600.0)
-        effects = self.router.wake(3600.0 + TRANSFER_SECONDS)
-        self.refused(effects, 10)
-        self.assertIsNotNone(self.router.held)
-
-    def test_an_answer_without_end(self) -> None:
-        self.patch(rotoro.session.held, "MAX_RECORDS", 2)
-        self.load()
-        self.router.wake(3600.0)
-        effects = self.hear(CacheResponse(7), prefixes(TWO), prefixes(ONE), prefixes(ONE), now=3600.0)
-        self.refused(effects, 1)
-        self.assertIsNotNone(self.router.held)
-
-    def test_a_bug_of_ours_does_not_end_in_silence(self) -> None:
-        self.connect()
-        self.refused(self.router.fail(CorruptData("x")), 0)
-        self.assertEqual(self.router.start(1.0)[0], Send(2, ResetQuery()))
-        self.assertFalse([effect for effect in self.router.lost(2.0) if isinstance(effect, Close)])
 
 
 def _keys(*keys: tuple[Any, bytes]) -> Any:

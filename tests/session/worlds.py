@@ -37,7 +37,7 @@ def vrps(*numbers: int) -> Snapshot:
     return snapshot({vrp(f"10.{number}.0.0/16", 24, 64496 + number): None for number in numbers})
 
 
-def router_key(number: int, info: bytes = b"\x30\x59key", asn: int = 64496) -> tuple[Slot, bytes]:
+def router_key(number: int, info: bytes = b"\x30\x03key", asn: int = 64496) -> tuple[Slot, bytes]:
     return ROUTER_KEY, bytes([number] * 20) + len(info).to_bytes(4) + info + asn.to_bytes(4)
 
 

@@ -180,6 +180,9 @@ class ResumedTests(SynchronousTestCase):
 
     def test_only_once_and_only_upwards(self) -> None:
         self.assertRaises(ValueError, self.first.resume, self.first.state, ())
+        state = self.first.state
+        self.first.suspend()
+        self.assertRaises(ValueError, self.first.resume, state, ())
         self.assertRaises(ValueError, History(6).resume, State(Position(5, FIRST), EMPTY), self.first.steps)
 
     def test_another_life_with_the_same_data(self) -> None:

@@ -7,7 +7,7 @@ from rotoro.table.attributes import AttributeStore
 from rotoro.table.columns import OCTETS
 from rotoro.table.digest import digest64, key_hashes, mix
 from rotoro.table.ingress import Ingress, IngressKind, IngressState
-from rotoro.table.slots import ASPA, PAYLOAD_SLOTS, ROUTER_KEY, VRP4, VRP6, RouteSlot, Slot
+from rotoro.table.slots import ASPA, PAYLOAD_SLOTS, ROUTER_KEY, VRP4, VRP6, RouteSlot, Slot, is_der_sequence
 
 INGRESS = Ingress(5, IngressKind.BGP, b"\xc0\0\2\1", 64496)
 
@@ -94,3 +94,23 @@ class RouteSlotTests(SynchronousTestCase):
 
     def test_no_other_family(self) -> None:
         self.assertRaises(ValueError, RouteSlot, 5, INGRESS, self.store)
+
+
+class PublicKeyTests(SynchronousTestCase):
+    def test_one_sequence_in_der(self) -> None:
+        for octets, good in (
+            ("", False),
+            ("30", False),
+            ("3000", True),
+            ("3103020100", False),
+            ("3003020100", True),
+            ("300302010000", False),
+            ("30820100" + "00" * 256, True),
+            ("308180" + "00" * 128, True),
+            ("30817f" + "00" * 127, False),
+            ("30820080" + "00" * 128, False),
+            ("3080", False),
+            ("3082", False),
+        ):
+            with self.subTest(octets=octets[:12]):
+                self.assertEqual(is_der_sequence(bytes.fromhex(octets)), good)

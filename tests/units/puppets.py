@@ -1,12 +1,14 @@
-"""A source that says what it is told to say, and one who listens."""
+"""A source that says what it is told to say, one who listens, and a thread that works when the test wants."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rotonda.rpki.sources import News, SourceState
 from rotonda.units.sources import SourceUnit
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.table import EMPTY, Snapshot
@@ -48,6 +50,32 @@ class Ear:
         diff = self._held.diff(news.snapshot) if news.diff is None else news.diff
         self._held = diff.apply(self._held)
         self._case.assertEqual((self._held, self._held.count), (news.snapshot, news.snapshot.count))
+
+
+class Thread:
+    """Takes work as `deferToThread` does, and does it when it is told to `run`."""
+
+    def __init__(self) -> None:
+        self._work: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+
+    def __call__(self, work: Callable[[], Any]) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self._work.append((work, done))
+        return done
+
+    @property
+    def waiting(self) -> int:
+        """How much there is to do."""
+        return len(self._work)
+
+    def run(self) -> None:
+        """Do what has waited longest."""
+        work, done = self._work.pop(0)
+        maybeDeferred(work).chainDeferred(done)
+
+    def fail(self, wrong: Exception) -> None:
+        """Fail to do it."""
+        self._work.pop(0)[1].errback(wrong)
 
 
 def started(unit: SourceUnit, reactor: Any) -> MultiService:

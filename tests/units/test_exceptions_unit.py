@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from rotonda.rpki.exceptions import NO_EXCEPTIONS
 from rotonda.rpki.sources import SourceState
 from rotonda.units.exceptions_unit import ExceptionsUnit
 from twisted.application.service import MultiService
@@ -16,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from rotoro.table import EMPTY, Snapshot
 from tests.rpki.test_slurm import octets, slurm
 from tests.session.worlds import vrps
-from tests.units.puppets import Ear, Puppet
+from tests.units.puppets import Ear, Puppet, Thread
 
 CURRENT, STALE, EXPIRED, CONNECTING, GONE = SourceState
 
@@ -111,6 +112,44 @@ class ExceptionsUnitTests(TestCase):
         self.assertFalse(self.unit.complete)
         await self.write(octets(without(1)))
         self.assertNow(CURRENT, vrps(9))
+
+    async def test_what_comes_while_a_thread_makes_all_anew(self) -> None:
+        self.path.write_bytes(octets(without(1)))
+        await self.start()
+        thread = Thread()
+        self.unit.aside._small, self.unit.aside._in_thread = 0, thread
+        self.source.say(vrps(1, 2))
+        self.source.say(vrps(1, 2, 3))
+        self.assertNow(CONNECTING, None)
+        thread.run()
+        self.assertNow(CURRENT, vrps(2, 9))
+        await self.write(octets(without(2)))
+        thread.run()
+        self.assertNow(CURRENT, vrps(2, 3, 9))
+        thread.run()
+        self.assertNow(CURRENT, vrps(1, 3, 9))
+        self.source.say(vrps(3))
+        self.assertNow(CURRENT, vrps(3, 9))
+        self.unit.use(NO_EXCEPTIONS)
+        self.source.say(None)
+        thread.run()
+        self.assertNow(GONE, None)
+        self.assertEqual((thread.waiting, self.ear.changes), (0, [1, 2, 1]))
+
+    async def test_a_failure_is_made_up_for_with_the_next_news(self) -> None:
+        self.path.write_bytes(octets(without(1)))
+        self.source.say(vrps(1, 2))
+        await self.start()
+        thread = Thread()
+        self.unit.aside._small, self.unit.aside._in_thread = 0, thread
+        self.unit.use(NO_EXCEPTIONS)
+        thread.fail(MemoryError())
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.assertFalse(self.unit.complete)
+        self.source.say(vrps(1, 2, 3))
+        thread.run()
+        self.assertNow(CURRENT, vrps(1, 2, 3))
+        self.assertTrue(self.unit.complete)
 
     async def test_files_that_contradict_each_other(self) -> None:
         self.path.write_bytes(octets(without(1)))

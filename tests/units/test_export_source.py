@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rotonda.rpki.sources import SourceState
-from rotonda.units.export_source import SWEEP_SECONDS, CannotFetch, ExportSource, Fetched, FileFetch
+from rotonda.units.export_source import LOOK_SECONDS, SWEEP_SECONDS, CannotFetch, ExportSource, Fetched, FileFetch
 from twisted.application.service import MultiService
 from twisted.internet import reactor
 from twisted.internet.task import Clock, deferLater
@@ -116,6 +116,10 @@ class ExportSourceTests(ExportCase):
             self.assertIn(word, source.problem or "")
         await self.lay(None)
         self.assertEqual((source.state, source.problem, source.errors), (CURRENT, None, 4))
+        await self.lay(RuntimeError("what nobody thought of"))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual((source.state, source.errors), (STALE, 5))
+        self.assertIn("reading failed", source.problem or "")
 
     async def test_entries_leave_when_they_expire_also_when_nothing_can_be_read(self) -> None:
         source = self.start()
@@ -173,6 +177,15 @@ class ExportSourceTests(ExportCase):
                 await self.lay(export(ONE), self.clock.seconds())
                 self.assertEqual((source.state, self.counts()), (CURRENT, (1, 0)))
                 await self.parent.stopService()
+
+    async def test_a_clock_that_is_set_back_makes_it_good_again(self) -> None:
+        source, wall = self.start(max_age=100), [601.0]
+        source.clock = lambda: wall[0]
+        await self.lay(export(ONE))
+        self.assertEqual((source.state, source.problem), (GONE, "export: older than 100 s"))
+        wall[0] = 550.0
+        self.clock.advance(LOOK_SECONDS)
+        self.assertEqual((source.state, source.problem, self.counts()), (CURRENT, None, (1, 0)))
 
     async def test_a_look_during_a_look_is_done_afterwards(self) -> None:
         self.start()

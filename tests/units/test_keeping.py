@@ -201,11 +201,11 @@ class KeepingTests(SynchronousTestCase):
         for file, octets in [
             (table_file, b""),
             (table_file, whole[table_file][:-1]),
-            (table_file, whole[table_file][:60] + b"\xff" + whole[table_file][61:]),
+            (table_file, whole[table_file][:60] + bytes([whole[table_file][60] ^ 1]) + whole[table_file][61:]),
             (table_file, whole[promise]),
             (promise, b""),
             (promise, whole[table_file][:100]),
-            (promise, whole[promise][:-1] + b"\0"),
+            (promise, whole[promise][:-1] + bytes([whole[promise][-1] ^ 1])),
         ]:
             self.disk._files.update(whole)
             self.disk._files[file] = octets

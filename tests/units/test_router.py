@@ -19,6 +19,7 @@ from rotoro.session.negotiation import Mode
 from rotoro.table import ASPA, OCTETS, Diff, Records, Snapshot
 from tests.session.worlds import vrps
 from tests.units.joined import Joined
+from tests.units.puppets import Thread
 
 
 def cache(port: int, preference: int = 0) -> Connect:
@@ -87,6 +88,18 @@ class EqualCachesTests(RouterCase):
         self.assertEqual((self.unit.missing(), self.held), ([], vrps(1)))
         self.assertEqual([link.state for link in self.unit.links()], ["disconnected", "idle"])
 
+    def test_a_withdrawal_counts_when_it_is_the_last(self) -> None:
+        """R-MC-02."""
+        joined = []
+        for number, (history, data) in enumerate(zip(self.histories, (vrps(1, 2), vrps(2, 3)), strict=True)):
+            history.commit(data)
+            joined.append(self.join(number))
+        for number, (data, held) in enumerate(((vrps(1), vrps(1, 2, 3)), (vrps(3), vrps(1, 3)))):
+            self.histories[number].commit(data)
+            self.servers[number].changed()
+            self.pass_time(61, *joined)
+            self.assertEqual(self.held, held)
+
     def test_the_union_of_what_caches_say_until_it_expires(self) -> None:
         for history, data in zip(self.histories, (vrps(1, 2), vrps(2, 3)), strict=True):
             history.commit(data)
@@ -100,7 +113,7 @@ class EqualCachesTests(RouterCase):
         self.assertNotIn(vrps(1, 2, 3), [self.held])
 
     def test_as0_of_one_cache_and_providers_of_another(self) -> None:
-        """draft-ietf-sidrops-8210bis-27 section 10: AS 0 goes out of the merged list."""
+        """R-AS-10, draft-ietf-sidrops-8210bis-27 section 10: AS 0 goes out of the merged list."""
         for history, data in zip(self.histories, (aspa(9, 0), aspa(9, 7)), strict=True):
             history.commit(data)
         self.join(0)
@@ -139,6 +152,7 @@ class PreferenceTests(RouterCase):
         return self.join(1)
 
     def test_only_the_preferred_one_is_asked(self) -> None:
+        """R-MC-01."""
         self.assertEqual(self.asked(), [0])
         self.pass_time(30, self.join(0))
         self.assertEqual((self.asked(), self.held, self.in_use()), ([0], vrps(1, 2), [True, False, False]))
@@ -164,7 +178,27 @@ class PreferenceTests(RouterCase):
         self.pass_time(61, back)
         self.assertEqual((self.held, len(self.seen)), (vrps(8), 4), "and then its changes")
 
+    def test_what_caches_say_while_a_thread_compares_two_sets(self) -> None:
+        thread = Thread()
+        self.unit.aside._small, self.unit.aside._in_thread = 0, thread
+        self.join(0).lose()
+        self.reactor.pump([1] * 11)
+        second = self.join(1)
+        self.assertEqual((self.held, self.in_use(), thread.waiting), (vrps(1, 2), [False, True, False], 1))
+        self.histories[1].commit(vrps(3, 5))
+        self.servers[1].changed()
+        self.pass_time(61, second)
+        thread.run()
+        self.assertEqual(self.held, vrps(2, 3))
+        thread.run()
+        self.assertEqual((self.held, thread.waiting), (vrps(3, 5), 0))
+        self.histories[1].commit(vrps(5, 6))
+        self.servers[1].changed()
+        self.pass_time(61, second)
+        self.assertEqual((self.held, thread.waiting), (vrps(5, 6), 0), "in step again")
+
     def test_old_data_stays_until_the_new_set_is_whole(self) -> None:
+        """R-MC-04."""
         self.join(0).lose()
         self.reactor.pump([1] * 11)
         self.assertEqual((self.asked(), self.held), ([0, 1, 2], vrps(1, 2)))
@@ -176,6 +210,7 @@ class PreferenceTests(RouterCase):
         self.assertEqual((self.asked(), len(self.seen)), ([0], 1))
 
     def test_what_the_others_say_is_kept_and_resumed(self) -> None:
+        """R-MC-03."""
         second = self.fall_back()
         self.join(0)
         second.lose()

@@ -13,9 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.net.endpoints import Connect, HostPort, Listen
 from rotoro.session.negotiation import Mode
-from rotoro.table import Snapshot
+from rotoro.table import EMPTY, History, Snapshot
 from rotoro.wire.codec import encode
-from rotoro.wire.rtr import CacheResponse
+from rotoro.wire.rotoro import RecordKind
+from rotoro.wire.rtr import CacheResponse, EndOfData
+from tests.net.transports import connected
 from tests.session.worlds import vrps
 from tests.units.joined import Joined
 from tests.units.puppets import Ear
@@ -149,6 +151,14 @@ class RtrSourceTests(RtrSourceCase):
         self.assertNow(CURRENT, vrps(1, 2))
         self.assertEqual(self.ear.changes, [])
 
+    def test_a_set_without_records_is_one_wherever_the_cache_counts_from(self) -> None:
+        source = self.start()
+        cache = connected(self.reactor.tcpClients[-1][2].buildProtocol(None)).protocol
+        for pdu in (CacheResponse(0), EndOfData(0, 0, 3600, 600, EXPIRE)):
+            cache.dataReceived(encode(pdu, 2))
+        self.assertNow(CURRENT, EMPTY)
+        self.assertEqual((source.errors, source.problem), (0, None))
+
     def test_a_cache_that_goes_for_good_takes_its_data_with_it(self) -> None:
         self.start()
         self.history.commit(vrps(1))
@@ -189,3 +199,48 @@ class RotoroSourceTests(RtrSourceCase):
         self.serve(connection, vrps(1, 2))
         self.assertNow(CURRENT, vrps(1, 2))
         self.assertEqual(self.ear.changes, [1])
+
+    def join_with_more(self, more: History) -> Joined:
+        """A connection to a server with one more table."""
+        self.serving = Serving(self.reactor, "west", Listen(HostPort("127.0.0.1", 0)), None, self.history)
+        for table in (self.serving.rpki, self.serving.tables.add("more", RecordKind.RPKI, more)):
+            table.end_of_rib = True
+        return self.join()
+
+    def test_one_of_two_tables_is_served_no_more(self) -> None:
+        source = self.start()
+        more = new_history()
+        self.history.commit(vrps(1))
+        more.commit(vrps(2))
+        connection = self.join_with_more(more)
+        self.assertNow(CURRENT, vrps(1, 2))
+        connection.lose()
+        self.serving = Serving(self.reactor, "west", Listen(HostPort("127.0.0.1", 0)), None, self.history)
+        self.serving.rpki.end_of_rib = True
+        self.join()
+        self.assertNow(CURRENT, vrps(1))
+        self.reactor.advance(2 * EXPIRE)
+        self.assertIn(source.state, (CURRENT, STALE))
+        self.assertEqual((source.snapshot, self.ear.changes), (vrps(1), [1]))
+
+    def test_one_of_two_tables_expires_and_comes_back(self) -> None:
+        for keep in (False, True):
+            with self.subTest(keep=keep):
+                self.setUp()
+                self.start(keep_stale=keep)
+                more = new_history()
+                self.history.commit(vrps(1))
+                more.commit(vrps(2))
+                self.join_with_more(more).lose()
+                more.suspend()
+                self.reactor.advance(EXPIRE - 120)
+                connection = self.join_with_more(more)
+                self.assertNow(STALE, vrps(1, 2))
+                for _ in range(180):
+                    self.reactor.advance(1)
+                    connection.carry()  # the two stay in touch
+                self.assertNow(STALE, vrps(1, 2) if keep else vrps(1))
+                more.commit(vrps(2, 3))
+                self.serving.changed()
+                connection.carry()
+                self.assertNow(CURRENT, vrps(1, 2, 3))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rotonda.units.policy_unit import AnyUnit
-from rotonda.units.served_source import ServedSource
+from rotonda.units.aside import Aside
+from rotonda.units.policy_unit import AnyUnit, MergeUnit
+from rotonda.units.served_source import KEPT_SECONDS, ServedSource
 from rotonda.units.serving import Serving, new_history
 from twisted.application.service import MultiService
 from twisted.internet.testing import MemoryReactorClock
@@ -14,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rotoro.net.endpoints import HostPort, Listen
 from rotoro.table import Position, State
 from tests.session.worlds import vrps
-from tests.units.puppets import Puppet
+from tests.units.puppets import Puppet, Thread
 
 
 class ServedSourceTests(SynchronousTestCase):
@@ -74,6 +75,54 @@ class ServedSourceTests(SynchronousTestCase):
         self.assertTrue(self.history.ready, "who never said anything takes nothing away")
         self.source.say(vrps(1))
         self.assertEqual((self.history.position, self.history.snapshot), (Position(7, 6), vrps(1)))
+
+    def test_what_was_kept_is_not_replaced_by_parts(self) -> None:
+        for comes in (True, False):
+            with self.subTest(comes=comes):
+                self.setUp()
+                other = Puppet(name="other")
+                self.table.source = MergeUnit(sources=[self.source, other])
+                self.history.resume(State(Position(7, 5), vrps(1, 2)), [])
+                self.start()
+                self.source.say(vrps(1, 3))
+                self.reactor.pump([1.0] * (int(KEPT_SECONDS) - 1))
+                self.assertEqual(self.history.snapshot, vrps(1, 2))
+                if comes:
+                    other.say(vrps(2))
+                    self.assertEqual(self.history.snapshot, vrps(1, 2, 3))
+                self.reactor.pump([1.0] * 2)
+                self.assertEqual(self.history.snapshot, vrps(1, 2, 3) if comes else vrps(1, 3))
+
+    def test_what_comes_while_a_thread_compares_with_what_was_kept(self) -> None:
+        thread = Thread()
+        for more in (vrps(1, 3), vrps(3), None):
+            with self.subTest(more=more):
+                self.setUp()
+                self.table.aside = Aside(0, thread)
+                self.history.resume(State(Position(7, 5), vrps(1, 2)), [])
+                self.start()
+                self.source.say(vrps(1, 3))
+                self.assertFalse(self.table.current)
+                self.source.say(more)
+                while thread.waiting:
+                    thread.run()
+                self.assertEqual(self.history.snapshot, vrps(1, 2) if more is None else more)
+                since = self.history.since(Position(7, 5))
+                assert since is not None
+                self.assertEqual(since, vrps(1, 2).diff(self.history.snapshot))
+                self.assertEqual(self.table.current, more is not None)
+
+    def test_a_compare_that_fails_is_made_up_for_with_the_next_news(self) -> None:
+        thread = Thread()
+        self.table.aside = Aside(0, thread)
+        self.history.resume(State(Position(7, 5), vrps(1, 2)), [])
+        self.start()
+        self.source.say(vrps(1, 3))
+        thread.fail(MemoryError())
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.source.say(vrps(1, 4))
+        thread.run()
+        self.assertEqual(self.history.snapshot, vrps(1, 4))
 
     def test_how_sources_fare(self) -> None:
         others = [self.source, Puppet(name="other", preference=1), Puppet(name="third", preference=2)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Generator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rotonda.units.export_source import CannotFetch, Fetched
@@ -95,7 +96,9 @@ class WebFetchTests(TestCase):
 
     @inlineCallbacks
     def test_https(self) -> Generator[Any, Any, None]:
-        authority = Authority(Path(self.mktemp_folder()))
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        authority = Authority(Path(folder.name))
         issued = authority.issue("localhost")
         site = TlsListener(ServerTls(issued.certificate, issued.key), "web").wrap(Site(self.page), self.net)
         port: Any = self.net.listenTCP(0, site, interface="127.0.0.1")
@@ -109,11 +112,6 @@ class WebFetchTests(TestCase):
         self.page.answer = redirected(self.url.encode())
         wrong = yield self.assertFailure(self.get(WebFetch(self.net, url, trust=trust)), CannotFetch)
         self.assertIn("where it must not lead", str(wrong))
-
-    def mktemp_folder(self) -> str:
-        folder = str(self.mktemp())
-        Path(folder).mkdir()
-        return folder
 
     def get(self, fetch: WebFetch | None = None) -> Any:
         return ensureDeferred((fetch or self.fetch).fetch())
@@ -202,6 +200,9 @@ class WebFetchTests(TestCase):
         self.assertEqual(len(self.page.asked), MAX_REDIRECTS + 1)
         self.page.answer = redirected(b"file:///etc/passwd")
         yield self.refused("where it must not lead")
+        for nowhere in (b"http://[", b"http://\xff/", b"http://a b/", b"http://127.0.0.1:x/", b"/\xc3\xbc"):
+            self.page.answer = redirected(nowhere)
+            yield self.refused("")
         self.page.answer = redirected(b"there")
         fetched: Fetched = yield self.get()
         self.assertEqual(fetched.octets, BODY)

@@ -45,6 +45,11 @@ class Status(msgspec.Struct, omit_defaults=True, kw_only=True):
     links: list[Link]
 
 
+def no_data() -> Refused:
+    """What is answered as long as there is nothing to answer from."""
+    return Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
+
+
 def table_of(name: str, kind: str, history: History) -> Table:
     """The state of a table; records are counted by family or kind, routes also by ingress."""
     records: Counter[str] = Counter()

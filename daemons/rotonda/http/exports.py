@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rotonda.http import parameters as read
 from rotonda.http.answers import JSON, Answer
-from rotonda.http.errors import Refused
+from rotonda.http.common import no_data
 from rotonda.http.routing import Asked, Route
 from rotonda.http.texts import Words, decimal, ipv4, ipv6, lines
 from rotoro.table import ASPA, ROUTER_KEY, VRP4, VRP6, History, Snapshot
@@ -33,13 +33,13 @@ def export_routes(history: History) -> list[Route]:
     def vrps(asked: Asked) -> Answer:
         form = read.optional(asked.parameters, "format", read.choice(tuple(_FORMATS))) or "json"
         if not history.ready:
-            raise Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
+            raise no_data()
         content_type, write = _FORMATS[form]
         return Answer(write(history.snapshot), content_type, str(history.position))
 
     def aspas(asked: Asked) -> Answer:
         if not history.ready:
-            raise Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
+            raise no_data()
         return Answer(aspa_export(history.snapshot), JSON, str(history.position))
 
     return [Route("GET", "/api/v1/vrps", vrps, ("format",)), Route("GET", "/api/v1/aspas", aspas)]

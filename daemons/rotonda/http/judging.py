@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotonda.http.answers import Answer, Work
+from rotonda.http.common import no_data
 from rotonda.http.errors import Refused, excerpt
 from rotonda.http.routing import Asked
 from rotonda.rib.derived import Derived
@@ -24,7 +25,7 @@ def current(derived: Derived[T]) -> T:
     """The set that judges now. Raises Refused if there is none."""
     found = derived.current()
     if found is None:
-        raise Refused(503, "there is no RPKI data yet", "/readyz says what is missing", {"Retry-After": "5"})
+        raise no_data()
     return found
 
 

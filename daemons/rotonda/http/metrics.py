@@ -34,7 +34,10 @@ def metrics_routes(view: View, clock: Clock, tables: Callable[[], Sequence[Table
 
         registry = CollectorRegistry()
         registry.register(_Collector(view, clock(), tables()))
-        encode, content_type = choose_encoder(asked.accept)
+        try:
+            encode, content_type = choose_encoder(asked.accept)
+        except (TypeError, ValueError):  # it does not expect every version that somebody may ask for
+            encode, content_type = choose_encoder("")
         return Answer(encode(registry), content_type)
 
     return [Route("GET", "/metrics", metrics)]
@@ -101,6 +104,7 @@ def _of_sources(links: Sequence[Link], now: float) -> Iterator[Metric]:
         ("records", "Its records.", lambda link: link.records),
         ("preference", "Its preference; the lowest comes first.", lambda link: link.preference),
         ("in_use", "Whether its data is used.", lambda link: link.in_use),
+        ("left_out_customers", "Customers of ASPAs with too many providers for one PDU.", lambda link: link.left_out),
         ("updated_timestamp_seconds", "When its data last came.", lambda link: _then(now, link.age, -1)),
         ("expiry_timestamp_seconds", "When its data expires.", lambda link: _then(now, link.expires_in, 1)),
     ):
@@ -132,6 +136,7 @@ def _of_server(served: Served) -> Iterator[Metric]:
         yield _counters(f"rotonda_server_{name}", text, (), {(): value})
     for name, text, label, counted in (
         ("connections_refused", "Connections that were refused, by reason.", "reason", served.refused),
+        ("deadlines_missed", "Connections that a deadline ended, by what was late.", "what", served.late),
         ("errors_sent", "Error Reports sent, by code.", "code", served.errors_sent),
         ("errors_received", "Error Reports received, by code.", "code", served.errors_received),
     ):

@@ -21,7 +21,7 @@ from rotonda.rpki.validation import NO_ORIGIN
 
 HINT = "write the numbers from the neighbour to the origin, like 64496 64497 {64498,64499}"
 _PARTS = re.compile(r"(?:\{([^{}]*+)\}|\[([^][]*+)\]|\(([^()]*+)\)|([^][(){}]++))[\s,]*+", re.ASCII)
-_PLAIN = re.compile(r"(?:[1-9][0-9]{0,9}[, \t]*+|0[, \t]++|[, \t]++)*+0?", re.ASCII)
+_PLAIN = re.compile(r"(?:[1-9][0-9]{0,9}+[, \t]++|0[, \t]++|[, \t]++)*+(?:0|[1-9][0-9]{0,9})?", re.ASCII)
 
 
 class WrittenPath(NamedTuple):

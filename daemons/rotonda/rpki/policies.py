@@ -37,11 +37,13 @@ class Merged:
 
         `diff`, if it is known, leads there from what the source held before.
         """
-        before = self._held.pop(source, EMPTY)
         own = EMPTY if snapshot is None else snapshot
-        change = before.diff(own) if diff is None else diff
-        merged, self.snapshot = union_after(self.snapshot, own, self._held.values(), change)
-        if snapshot is not None:
+        change = self._held.get(source, EMPTY).diff(own) if diff is None else diff
+        others = [held for other, held in self._held.items() if other != source]
+        merged, self.snapshot = union_after(self.snapshot, own, others, change)
+        if snapshot is None:
+            self._held.pop(source, None)
+        else:
             self._held[source] = snapshot
         return merged
 
@@ -51,6 +53,8 @@ def union_after(union: Snapshot, own: Snapshot, others: Collection[Snapshot], di
 
     `own` is what that holder has after `diff`, `others` is what the others have.
     """
+    if not diff:
+        return diff, union
     changes: dict[Slot, Change] = {}
     records: dict[Slot, Records] = {}
     for slot, change in diff.items():

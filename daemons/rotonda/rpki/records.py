@@ -18,6 +18,8 @@ from socket import AF_INET, AF_INET6, inet_pton
 import numpy as np
 from numpy.typing import NDArray
 
+from rotoro.table.slots import is_der_sequence
+
 BITS = {4: 32, 6: 128}
 MAX_AS_NUMBER = 0xFFFF_FFFF
 MAX_PROVIDERS = (65_535 - 12) // 4
@@ -207,7 +209,7 @@ def parse_router_key(asn: int | str, ski: str, public_key: str) -> bytes:
     if len(public_key) > MAX_KEY_OCTETS * 4 // 3 + 4:
         raise ValueError(f"a router's key has at most {MAX_KEY_OCTETS} octets, this is {len(public_key)} in base64")
     key = _base64(public_key)
-    if not _is_der_sequence(key):
+    if not is_der_sequence(key):
         raise ValueError(f"{public_key[:60]!r} is not base64 of a DER SubjectPublicKeyInfo")
     return bytes.fromhex(ski) + len(key).to_bytes(4, "big") + key + number.to_bytes(4, "big")
 
@@ -218,16 +220,6 @@ def _base64(text: str) -> bytes:
         return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except ValueError:
         raise ValueError(f"{text[:60]!r} is not base64") from None
-
-
-def _is_der_sequence(octets: bytes) -> bool:
-    """Whether the octets are one DER SEQUENCE and nothing after it (X.690 section 8.1.3)."""
-    if len(octets) < 2 or octets[0] != 0x30:
-        return False
-    if octets[1] < 0x80:
-        return len(octets) == 2 + octets[1]
-    size = octets[1] & 0x7F
-    return 1 <= size <= 2 and len(octets) == 2 + size + int.from_bytes(octets[2 : 2 + size], "big")
 
 
 def parse_aspa(customer: int | str, providers: Iterable[int | str]) -> tuple[int, set[int]]:

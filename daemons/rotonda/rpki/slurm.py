@@ -19,13 +19,14 @@ from msgspec import UNSET, Struct, UnsetType
 from rotonda.rpki.exceptions import BadExceptions, Exceptions
 from rotonda.rpki.filters import PrefixFilters
 from rotonda.rpki.ledger import excerpt
-from rotonda.rpki.records import BITS, Vrp, joined_providers, parse_aspa, parse_prefix, parse_router_key
+from rotonda.rpki.records import BITS, MAX_PROVIDERS, Vrp, joined_providers, parse_aspa, parse_prefix, parse_router_key
 from rotoro.table import ASPA, ROUTER_KEY, VRP4, VRP6, Records, Snapshot
 
 MAX_OCTETS = 256 << 20
 
 T = TypeVar("T")
 
+_TOO_MANY = f"more than {MAX_PROVIDERS:,} providers, which is all that an ASPA PDU can have"
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -162,10 +163,26 @@ class _Reading:
             PrefixFilters(frozenset(prefixes)),
             frozenset(keys),
             frozenset(customers),
-            _snapshot(vrps, routers, aspas),
+            self._snapshot(vrps, routers, aspas),
             frozenset([own[:3] for own in prefixes if own[0]] + [(v.family, v.address, v.length) for v in vrps]),
             frozenset([asn for asn, _ in keys if asn is not None] + [int.from_bytes(key[-4:]) for key in routers]),
             frozenset([*customers, *(customer for customer, _ in aspas)]),
+        )
+
+    def _snapshot(self, vrps: list[Vrp], routers: list[bytes], aspas: list[tuple[int, bytes]]) -> Snapshot:
+        lists: dict[int, list[bytes]] = {}
+        for customer, octets in aspas:
+            lists.setdefault(customer, []).append(octets)
+        providers = {customer: joined_providers(own) for customer, own in sorted(lists.items())}
+        for customer in (customer for customer, own in providers.items() if not own):
+            raise BadExceptions(self._name, "aspaAssertions", f"of AS{customer} together: {_TOO_MANY}")
+        return Snapshot.of(
+            {
+                VRP4: Records.of(VRP4, np.frombuffer(b"".join(v.key() for v in vrps if v.family == 4), "S10")),
+                VRP6: Records.of(VRP6, np.frombuffer(b"".join(v.key() for v in vrps if v.family == 6), "S22")),
+                ROUTER_KEY: Records.of(ROUTER_KEY, routers),
+                ASPA: Records.of(ASPA, np.array(list(providers), ">u4").view("S4"), list(providers.values())),
+            }
         )
 
     def _each(self, title: str, entries: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
@@ -216,10 +233,9 @@ def _aspa(entry: _AspaAssertion) -> tuple[int, bytes]:
         raise ValueError(f"a provider of AS{customer} is there twice")
     if 0 in providers and len(providers) > 1:
         raise ValueError(f"AS0 beside other providers of AS{customer}")
-    octets = joined_providers([b"".join(asn.to_bytes(4) for asn in sorted(providers))] * 2)
-    if not octets:
-        raise ValueError(f"more providers of AS{customer} than an ASPA PDU can have")
-    return customer, octets
+    if len(providers) > MAX_PROVIDERS:
+        raise ValueError(f"of AS{customer}: {_TOO_MANY}")
+    return customer, b"".join(asn.to_bytes(4) for asn in sorted(providers))
 
 
 def _prefix(text: str) -> tuple[int, int, int]:
@@ -240,19 +256,3 @@ def _ski(text: str) -> bytes:
     if _BASE64URL.fullmatch(text) is None or len(text) != 27:
         raise ValueError(f"{text[:60]!r} is not an SKI of 20 octets in base64url without padding")
     return urlsafe_b64decode(text + "=")
-
-
-def _snapshot(vrps: list[Vrp], routers: list[bytes], aspas: list[tuple[int, bytes]]) -> Snapshot:
-    providers: dict[int, list[bytes]] = {}
-    for customer, octets in aspas:
-        providers.setdefault(customer, []).append(octets)
-    joined = {customer: joined_providers(lists) for customer, lists in sorted(providers.items())}
-    held = {customer: octets for customer, octets in joined.items() if octets}
-    return Snapshot.of(
-        {
-            VRP4: Records.of(VRP4, np.frombuffer(b"".join(v.key() for v in vrps if v.family == 4), "S10")),
-            VRP6: Records.of(VRP6, np.frombuffer(b"".join(v.key() for v in vrps if v.family == 6), "S22")),
-            ROUTER_KEY: Records.of(ROUTER_KEY, routers),
-            ASPA: Records.of(ASPA, np.array(list(held), ">u4").view("S4"), list(held.values())),
-        }
-    )

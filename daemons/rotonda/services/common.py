@@ -105,7 +105,7 @@ def keep_at(options: usage.Options) -> KeepAt | None:
         seconds = 0.0
     if not 1 <= seconds < 1e9:
         raise usage.UsageError(f"--state-max-age: {text[:40]!r} is not a number of seconds from 1")
-    return KeepAt(Path(folder).absolute(), seconds) if folder else None
+    return KeepAt(path("state", folder), seconds) if folder else None
 
 
 def goodbye_of(text: str) -> int:
@@ -122,12 +122,33 @@ def url(option: str, text: str) -> str:
     return text
 
 
+def preferred(option: str, text: str) -> tuple[str, int]:
+    """What stands before `,preference=N`, and N, which is 0 if nothing is said.
+
+    >>> preferred("vrps", "vrps,2026.json,preference=2")
+    ('vrps,2026.json', 2)
+    """
+    where, said, number = text.rpartition(",preference=")
+    if not said:
+        return text, 0
+    if not (number.isascii() and number.isdecimal() and len(number) < 4 and int(number) < 256):
+        raise usage.UsageError(f"--{option}: the preference {number[:20]!r} is not a number from 0 to 255")
+    return where, int(number)
+
+
+def path(option: str, text: str) -> Path:
+    """A path that can be shown: it will be, in logs, in JSON and to followers."""
+    if not text.isprintable():
+        raise usage.UsageError(f"--{option}: {text!r} has characters that cannot be shown")
+    return Path(text).absolute()
+
+
 def readable(option: str, text: str) -> Path:
     """A file that is there now; later it may come and go."""
-    path = Path(text).absolute()
-    if not path.is_file():
+    file = path(option, text)
+    if not file.is_file():
         raise usage.UsageError(f"--{option}: there is no file {text}")
-    return path
+    return file
 
 
 def seconds(option: str, text: str | float) -> float:

@@ -24,12 +24,16 @@ from rotonda.services.common import (
     keep_at,
     mode_of,
     named,
+    path,
     place,
+    preferred,
     readable,
     seconds,
     url,
 )
+from rotonda.services.help import CONNECTING, LISTENING
 from rotonda.services.limits import LimitOptions, enough_descriptors
+from rotonda.services.privileges import Privileges
 from rotonda.units.exceptions_unit import ExceptionsUnit
 from rotonda.units.export_source import INTERVAL_SECONDS, ExportSource, Fetch, FileFetch, is_url
 from rotonda.units.file_table import FileTable, Outcome
@@ -58,6 +62,7 @@ class Options(LimitOptions):
     """What the command line may say."""
 
     synopsis = "[--mrt FILE [FILE ...]] [--vrps FILE] [--rtr HOST:PORT] [--slurm FILE] [--listen HOST:PORT]"
+    longdesc = f"{LISTENING} {CONNECTING.format(preference='preference=N, ')}"
     optFlags = [["keep-expired", None, "Serve VRPs past their expiry too (for archives)."]]
     optParameters = [
         ["name", None, "connector", "What the tables are called after."],
@@ -78,6 +83,8 @@ class Options(LimitOptions):
         self["mrt"], self["vrps"], self["rtr"], self["slurm"] = [], [], [], []
         self["sources"] = []
         """Exports and caches, in their order."""
+        self["preferences"] = {}
+        """Those of exports; caches have their own."""
 
     def opt_listen(self, where: str) -> None:
         """Where to serve RTR and Rotoro (HOST:PORT, or tls:HOST:PORT,certificate=FILE,key=FILE; port 0 means any).
@@ -86,14 +93,21 @@ class Options(LimitOptions):
         """
         add_place(self, "listen", where)
 
-    def opt_mrt(self, path: str) -> None:
+    def opt_mrt(self, where: str) -> None:
         """An MRT archive, plain or compressed (gzip, bzip2, xz); several are read in their order."""
-        self["mrt"].append(readable("mrt", path))
+        self["mrt"].append(readable("mrt", where))
 
-    def opt_vrps(self, path: str) -> None:
-        """RPKI data as routinator or rpki-client export it (JSON or CSV): a file, or a URL of http or https."""
-        self["vrps"].append(url("vrps", path) if is_url(path) else readable("vrps", path))
+    def opt_vrps(self, where: str) -> None:
+        """RPKI data as routinator or rpki-client export it (JSON or CSV): a file, or a URL of http or https.
+
+        May be given several times, and with ,preference=N like --rtr.
+        """
+        where, preference = preferred("vrps", where)
+        if "://" in where and not is_url(where):
+            raise usage.UsageError(f"--vrps: {where[:80]!r} is neither a file nor a URL of http or https")
+        self["vrps"].append(url("vrps", where) if is_url(where) else path("vrps", where))
         self["sources"].append(self["vrps"][-1])
+        self["preferences"][self["vrps"][-1]] = preference
 
     def opt_rtr(self, where: str) -> None:
         """An RTR cache, or a Rotoro server, with RPKI data (HOST:PORT, or tls:HOST:PORT with its settings).
@@ -104,9 +118,9 @@ class Options(LimitOptions):
         add_server(self, "rtr", where)
         self["sources"].append(self["rtr"][-1])
 
-    def opt_slurm(self, path: str) -> None:
+    def opt_slurm(self, where: str) -> None:
         """Local exceptions to the RPKI data (RFC 8416, with ASPAs); several files must be about different things."""
-        self["slurm"].append(readable("slurm", path))
+        self["slurm"].append(readable("slurm", where))
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Files without an option are further MRT archives, so that a shell may expand a pattern anywhere."""
@@ -131,8 +145,13 @@ class Options(LimitOptions):
                 raise usage.UsageError(f"--{option}: {self[option]!r} is not one of {', '.join(words)}")
         self["hold-down"] = seconds("hold-down", self["hold-down"])
         self["fetch-seconds"] = seconds("fetch-seconds", self["fetch-seconds"])
+        if self["fetch-seconds"] < 1:
+            raise usage.UsageError(f"--fetch-seconds: {self['fetch-seconds']:g} is less than a second")
         self["http"] = None if self["http"] is None else place("http", self["http"])
         self["max-age"] = None if self["max-age"] is None else seconds("max-age", self["max-age"])
+        for where in self["vrps"]:
+            if isinstance(where, Path) and self["keep"] is None:  # or else what was kept is served until it is back
+                readable("vrps", str(where))
         if len(set(self["vrps"])) < len(self["vrps"]):
             raise usage.UsageError("--vrps: a file or URL is given twice")
         if not self["mrt"] and not self["sources"]:
@@ -159,6 +178,7 @@ def _source(where: Path | Connect | str, options: Options, reactor: Any) -> Sour
         return RtrSource(name=str(where), preference=where.preference, to=where, mode=options["mode"], keep_stale=keep)
     return ExportSource(
         name=str(where),
+        preference=options["preferences"][where],
         fetch=FileFetch(where, WATCH_SECONDS) if isinstance(where, Path) else _from_web(where, options, reactor),
         keep_expired=bool(options["keep-expired"]),
         keep_stale=keep,
@@ -231,9 +251,10 @@ class Connector(MultiService):
         return [] if self.rpki is None else self.rpki.shown()
 
     def missing(self) -> list[str]:
-        """Tables whose first load is not complete."""
-        tables = (self.serving.routes, self.serving.rpki)
-        return [table.name for table in tables if table is not None and not table.end_of_rib]
+        """Tables whose first load is not complete, or that have no data any more."""
+        sources = [] if self.rpki is None else [self.rpki.table]
+        tables = [*sources, *([] if self.serving.routes is None else [self.serving.routes])]
+        return [table.name for table in tables if not (table.end_of_rib and table.history.ready)]
 
     # --- its life ----------------------------------------------------------------------------------------------------
 
@@ -269,4 +290,6 @@ def makeService(options: Options) -> IService:
 
     count_steadily(reactor)
     enough_descriptors(options["limits"])
-    return Connector(reactor, options)
+    daemon = Connector(reactor, options)
+    Privileges().setServiceParent(daemon)
+    return daemon

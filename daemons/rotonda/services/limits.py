@@ -10,6 +10,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python import usage
 
+from rotonda.services.help import DaemonOptions
 from rotoro.net.endpoints import Network
 from rotoro.net.limits import DEFAULT_LIMITS, Limits
 from rotoro.session.payload import DEFAULT_TIMERS, Timers
@@ -21,25 +22,25 @@ OTHER_DESCRIPTORS = 64
 
 _NUMBERS = {
     "max-connections": ("connections", "Connections of routers and followers at a time."),
-    "sessions-per-address": ("sessions_per_address", "Of these, from one IPv4 address or one IPv6 /64."),
+    "sessions-per-address": ("sessions_per_address", "Connections from one IPv4 address or one IPv6 /64 at a time."),
     "full-loads-per-minute": ("full_loads_per_minute", "Whole tables a minute for one address; more have to wait."),
-    "full-loads-at-once": ("full_loads_at_once", "Whole tables for one address before that holds."),
+    "full-loads-at-once": ("full_loads_at_once", "Whole tables for one address before --full-loads-per-minute holds."),
     "queries-waiting": ("queries_waiting", "Queries of a router that may wait while it is answered."),
     "parts-per-session": ("parts_per_session", "Parts of tables that a follower may have cut out."),
 }
 _SECONDS = {
     "handshake-seconds": ("handshake_seconds", "How long a TLS handshake may take."),
-    "first-octet-seconds": ("first_octet_seconds", "How long who has connected may say nothing."),
+    "first-octet-seconds": ("first_octet_seconds", "How long somebody who has connected may say nothing."),
     "header-seconds": ("header_seconds", "How long a begun PDU header may take."),
     "pdu-seconds": ("pdu_seconds", "How long a begun PDU may take."),
-    "last-write-seconds": ("last_write_seconds", "How long who is being closed may take to read the rest."),
+    "last-write-seconds": ("last_write_seconds", "How long a peer that is being closed may read nothing of the rest."),
 }
 
 
 _TIMERS = ("refresh", "retry", "expire")
 
 
-class LimitOptions(usage.Options):
+class LimitOptions(DaemonOptions):
     """Limits and timers of a daemon that serves, and the versions of RTR.
 
     `limits`, `timers` and `versions` are what they come to once `postOptions` is done.
@@ -50,9 +51,9 @@ class LimitOptions(usage.Options):
             [option, None, getattr(DEFAULT_LIMITS, name), what]
             for option, (name, what) in {**_NUMBERS, **_SECONDS}.items()
         ),
-        ["refresh", None, DEFAULT_TIMERS.refresh, "Seconds after which routers are to ask again."],
-        ["retry", None, DEFAULT_TIMERS.retry, "Seconds until they try again; reading nothing for 3 of these ends it."],
-        ["expire", None, DEFAULT_TIMERS.expire, "Seconds after which they must not use the data any more."],
+        ["refresh", None, DEFAULT_TIMERS.refresh, "Seconds after which routers ask for news."],
+        ["retry", None, DEFAULT_TIMERS.retry, "Seconds until routers try again; 3 of these without reading end it."],
+        ["expire", None, DEFAULT_TIMERS.expire, "Seconds without news after which routers must give the data up."],
         ["oldest-version", None, RTR_VERSIONS[0], "The oldest version of RTR that is served: 0, 1 or 2."],
     ]  # fmt: skip
 

@@ -21,7 +21,9 @@ from rotonda.services.common import (
     named,
     place,
 )
+from rotonda.services.help import CONNECTING, LISTENING
 from rotonda.services.limits import LimitOptions, enough_descriptors
+from rotonda.services.privileges import Privileges
 from rotonda.units.hangup import Hangup
 from rotonda.units.physical_rib import RibUnit
 from rotoro.net.clock import count_steadily
@@ -34,6 +36,7 @@ class Options(LimitOptions):
     """What the command line may say."""
 
     synopsis = "--west HOST:PORT [--west ...] [--http HOST:PORT] [--listen HOST:PORT]"
+    longdesc = f"{LISTENING} {CONNECTING.format(preference='')}"
     optParameters = [
         ["http", None, "127.0.0.1:8080", "Where to answer queries; port 0 means any."],
         ["mode", None, "auto", "What the wests speak: auto, rotoro or rtr."],
@@ -103,4 +106,6 @@ def makeService(options: Options) -> IService:
 
     count_steadily(reactor)
     enough_descriptors(options["limits"])
-    return Rib(reactor, options)
+    daemon = Rib(reactor, options)
+    Privileges().setServiceParent(daemon)
+    return daemon

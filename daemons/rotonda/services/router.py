@@ -10,16 +10,19 @@ from twisted.python import usage
 
 from rotonda.http import router_site
 from rotonda.services.common import STATE_PARAMETERS, add_server, keep_at, mode_of, place, seconds
+from rotonda.services.help import CONNECTING, DaemonOptions
+from rotonda.services.privileges import Privileges
 from rotonda.units.hangup import Hangup
 from rotonda.units.router import PATIENCE_SECONDS, RouterUnit
 from rotoro.net.clock import count_steadily
 from rotoro.net.listening import listening
 
 
-class Options(usage.Options):
+class Options(DaemonOptions):
     """What the command line may say."""
 
     synopsis = "--cache HOST:PORT[,preference=N] [--cache ...] [--mode auto|rtr|rotoro] [--http HOST:PORT]"
+    longdesc = CONNECTING.format(preference="preference=N, ")
     optParameters = [
         ["http", None, "127.0.0.1:8081", "Where to answer queries; port 0 means any."],
         ["mode", None, "auto", "What the caches speak: auto, rotoro or rtr."],
@@ -73,4 +76,6 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     count_steadily(reactor)
-    return Router(reactor, options)
+    daemon = Router(reactor, options)
+    Privileges().setServiceParent(daemon)
+    return daemon

@@ -1,7 +1,7 @@
 """What a validator exports as a source of RPKI data, wherever the octets come from.
 
-`Fetch` is that place: a file today. An export that cannot be read again is used on as it was; its entries leave when
-they expire all the same, and all of it when it is older than it may be.
+`Fetch` is that place: a file, or something on the web (`rotonda.units.web_fetch`). An export that cannot be read again
+is used on as it was; its entries leave when they expire all the same, and all of it when it is older than it may be.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import Any, Protocol
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThread
 
@@ -20,7 +20,7 @@ from rotonda.rpki.exports import MAX_OCTETS, BadExport, Export, read_export
 from rotonda.rpki.sources import SourceState
 from rotonda.units.files import DamagedFile, whole
 from rotonda.units.readings import Outcome, Readings
-from rotonda.units.sources import SourceUnit
+from rotonda.units.sources import Life, SourceUnit
 from rotonda.units.watch import Watch
 from rotonda.views.shown import Link
 from rotoro.table import EMPTY, Diff, Snapshot
@@ -136,7 +136,7 @@ class ExportSource(SourceUnit):
         """Read it when the daemon starts, and when it has changed."""
         super().start(parent, reactor)
         self._reactor = reactor
-        _Loading(self).setServiceParent(parent)
+        Life(self.readings.load, self.stop).setServiceParent(parent)
         self.fetch.watch(parent, reactor, self.readings.load)
 
     def stop(self) -> Any:
@@ -155,13 +155,13 @@ class ExportSource(SourceUnit):
 
     def use(self, export: Export, modified: float, snapshot: Snapshot, diff: Diff) -> None:
         """It says this now."""
-        self.problem, self._failing = None, False
+        self._failing = False
         self.export, self._modified, self._end = export, modified, export.next_end()
         self._judge(snapshot, diff)
 
     def unchanged(self) -> None:
         """It says what it said before."""
-        self.problem, self._failing = None, False
+        self._failing = False
         self._judge(self.snapshot, None)
 
     def failed(self, problem: str) -> None:
@@ -177,6 +177,8 @@ class ExportSource(SourceUnit):
             return
         now = self.clock()
         self._wake_at(now)
+        if not self._failing:
+            self.problem = None
         too_old = self.max_age is not None and now >= self._modified + self.max_age
         if too_old:
             self.problem = self.problem or f"{self.name}: older than {self.max_age:g} s"
@@ -224,7 +226,7 @@ class _Reading(Readings[Outcome]):
     """The readings of one export."""
 
     def __init__(self, unit: ExportSource) -> None:
-        super().__init__(lambda outcome: None)
+        super().__init__(lambda outcome: unit.failed("; ".join(outcome.problems)) if outcome.problems else None)
         self._unit = unit
 
     @property
@@ -278,18 +280,3 @@ def _understand(unit: ExportSource, fetched: Fetched, before: Snapshot) -> tuple
     export = read_export(fetched.octets, unit.name, unit.clock(), unit.keep_expired)
     snapshot = export.snapshot()
     return export, snapshot, before.diff(snapshot)
-
-
-class _Loading(Service):
-    """Reads for the first time when the daemon starts."""
-
-    def __init__(self, unit: ExportSource) -> None:
-        self._unit = unit
-
-    def startService(self) -> None:
-        super().startService()
-        self._unit.readings.load()
-
-    def stopService(self) -> Any:
-        super().stopService()
-        return self._unit.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.logger import Logger
@@ -18,13 +19,26 @@ from rotoro.session.negotiation import ClientSession, Mode
 from rotoro.session.parameters import Parameters
 from rotoro.session.router import RouterSession
 from rotoro.table import EMPTY, AttributeStore, Position
+from rotoro.wire.errors import CacheShutdown
 from rotoro.wire.rotoro import Health
 
 RTR_TABLE = "rtr"
 """What the one table of a plain cache is called here."""
 
-NOWHERE = Position(0, 0)
-"""The position of a table that is not there."""
+_NOWHERE = Position(0, 0)
+"""Where followers are with a Rotoro table that they have given up. RTR may well be there, with a set of no records."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp(Update):
+    """A table of which the session holds nothing any more.
+
+    What it held has `ended` if its time is over, or if the cache itself has taken it back (error 13 of draft
+    8210bis-27); else it is the server that fails or changes, and what it said may be good for a while.
+    """
+
+    ended: bool = False
+
 
 Take = Callable[[str, Update], None]
 """Gets each new state of a table: the name under which this link keeps it, and the update."""
@@ -129,18 +143,29 @@ class WestLink:
 
     def _tell(self, session: Session, effect: Effect) -> None:
         match effect:
+            case Update(table, position) if table != RTR_TABLE and position == _NOWHERE:
+                self._give_up(GivenUp(table, position, EMPTY, effect.diff, effect.kind, self._has_expired(table)))
             case Update(table):
                 self._last_error = None
                 self._told_now.add(table)
                 self._take(f"{self.name} {table}", effect)
-            case Flush(reason):
+            case Flush(reason, code):
                 self._last_error = reason
-                self._told_now.clear()
                 self.log.warn("{name}: data given up: {reason}", name=self.name, reason=reason)
-                self._take(f"{self.name} {RTR_TABLE}", Update(RTR_TABLE, NOWHERE, EMPTY, None))
+                self._give_up(GivenUp(RTR_TABLE, _NOWHERE, EMPTY, None, ended=code == CacheShutdown.code))
             case TableStatus(table):
                 told = {**self.statuses, table: effect}
                 self.statuses = {name: status for name, status in told.items() if name in self.follower.tables}
             case Note(text, True):
                 self._last_error = text
         self._told()
+
+    def _give_up(self, update: GivenUp) -> None:
+        self._told_now.discard(update.table)
+        self._take(f"{self.name} {update.table}", update)
+
+    def _has_expired(self, table: str) -> bool:
+        """Whether a Rotoro table is given up because its server has been away for too long."""
+        own = self.follower.tables.get(table)
+        until = None if own is None or own.stale_since is None else own.stale_since + self.follower.expire_seconds
+        return until is not None and self._clock() >= until

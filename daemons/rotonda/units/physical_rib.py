@@ -14,6 +14,7 @@ from rotonda import VERSION
 from rotonda.rib.ingresses import IngressRegistry, TooManyIngresses
 from rotonda.rib.physical import PhysicalRib
 from rotonda.rib.union import Disputed
+from rotonda.rpki.unions import left_out
 from rotonda.units.keeping import KeepAt, Keeper
 from rotonda.units.kept_links import parts_of, resume
 from rotonda.units.link import WestLink
@@ -111,8 +112,14 @@ class RibUnit:
         return self.serving.served()
 
     def links(self) -> Sequence[Link]:
-        """The sessions with the wests."""
-        return [west.shown() for west in self.wests]
+        """The sessions with the wests, and what of their RPKI data could not be joined."""
+        return [self._shown(west) for west in self.wests]
+
+    def _shown(self, west: WestLink) -> Link:
+        link, union = west.shown(), self.rib.rpki
+        held = [snapshot for name, snapshot in union.links.items() if name.startswith(f"{west.name} ")]
+        link.left_out = left_out(union.history.snapshot, *held)
+        return link
 
     def missing(self) -> Sequence[str]:
         """Wests whose first load is not complete."""

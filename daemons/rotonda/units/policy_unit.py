@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.internet.interfaces import IDelayedCall
 
 from rotonda.rpki.policies import Candidate, Merged, choose
 from rotonda.rpki.sources import News, SourceState
-from rotonda.units.sources import SourceUnit
-from rotoro.table import EMPTY, Diff, Snapshot
+from rotonda.rpki.unions import left_out, left_out_in_words
+from rotonda.units.aside import Aside
+from rotonda.units.sources import Life, SourceUnit
+from rotonda.views.shown import Link
+from rotoro.table import ASPA, EMPTY, Diff, Snapshot
 
 HOLD_SECONDS = 60.0
 """For how long a source must be back before `any` returns to it, or away before it is left while its data is good."""
@@ -34,6 +37,7 @@ class PolicyUnit(SourceUnit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.aside = Aside()
         self._waiting = True
         self._again: IDelayedCall | None = None
         self._reactor: Any = None
@@ -47,10 +51,11 @@ class PolicyUnit(SourceUnit):
         """Listen to the sources, which are started too."""
         super().start(parent, reactor)
         self._reactor = reactor
+        self.aside.setServiceParent(parent)
         for source in self.sources:
             source.subscribe(partial(self._hear, source))
             source.start(parent, reactor)
-        _Started(self).setServiceParent(parent)
+        Life(self.begin, self.stop).setServiceParent(parent)
 
     def stop(self) -> Any:
         """Decide nothing any more."""
@@ -82,21 +87,6 @@ class PolicyUnit(SourceUnit):
         return SourceState.CONNECTING if self.state is SourceState.CONNECTING else SourceState.GONE
 
 
-class _Started(Service):
-    """Counts the time from when the daemon starts, not from when it is put together."""
-
-    def __init__(self, unit: PolicyUnit) -> None:
-        self._unit = unit
-
-    def startService(self) -> None:
-        super().startService()
-        self._unit.begin()
-
-    def stopService(self) -> None:
-        super().stopService()
-        self._unit.stop()
-
-
 @dataclass(eq=False, kw_only=True)
 class MergeUnit(PolicyUnit):
     """All that any of the sources says, each record once, for as long as one of them says it."""
@@ -106,24 +96,53 @@ class MergeUnit(PolicyUnit):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._merged = Merged()
+        self._left_out = 0
+        """Customers with ASPAs of which the union has none."""
+        self._behind: set[SourceUnit] = set()
+        """Sources that have told more than is in the union yet."""
 
     @property
     def complete(self) -> bool:
-        """Whether every source has given its data once."""
-        return all(source.complete for source in self.sources)
+        """Whether every source has given its data once, and all of it is here."""
+        return not self._behind and all(source.complete for source in self.sources)
+
+    def shown(self) -> Link:
+        """How it fares, and how much could not be joined."""
+        link = super().shown()
+        link.left_out = self._left_out
+        return link
 
     def _hear(self, source: SourceUnit, news: News) -> None:
-        before = self._merged.snapshot
-        diff = self._merged.update(source.name, news.snapshot, news.diff)
+        follows = source not in self._behind
+        self._behind.add(source)
+        if not self.aside.busy:
+            self._update(source, news.snapshot, news.diff if follows else None)
+
+    def _update(self, source: SourceUnit, snapshot: Snapshot | None, diff: Diff | None) -> None:
+        update = partial(self._merged.update, source.name, snapshot, diff)
+        whole = (snapshot, self._merged.holders.get(source.name))
+        records = sum(side.count for side in whole if side is not None) if diff is None else diff.rows
+        self.aside.do(records, update, partial(self._updated, source, snapshot, self._merged.snapshot))
+
+    def _updated(self, source: SourceUnit, snapshot: Snapshot | None, before: Snapshot, diff: Diff) -> None:
+        """The union has what a source said when it was last looked at; go on with who has said more."""
+        if source.snapshot is snapshot:
+            self._behind.discard(source)
+        if ASPA in diff or self._left_out:
+            self._left_out = left_out(self._merged.snapshot, *self._merged.holders.values())
+            self.problem = left_out_in_words(self._left_out)
         self._decide(diff if before is self.snapshot else None)
+        if self._behind:
+            behind = next(iter(self._behind))
+            self._update(behind, behind.snapshot, None)
 
     def _decide(self, diff: Diff | None = None) -> None:
-        if all(source.state is not SourceState.CONNECTING for source in self.sources):
+        if not self._behind and all(source.state is not SourceState.CONNECTING for source in self.sources):
             self._waiting = False
         if self._waiting:
             return
-        if self._merged.holders:
-            state = min(source.state for source in self.sources)
+        state = min(source.state for source in self.sources)
+        if self._merged.holders and state.usable:
             self._tell(state, self._merged.snapshot, diff)
         else:
             self._tell(self._without(), None)
@@ -139,6 +158,8 @@ class AnyUnit(PolicyUnit):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.used: SourceUnit | None = None
+        self._behind = False
+        """Whether sources may have told more than was looked at."""
 
     @property
     def complete(self) -> bool:
@@ -151,10 +172,13 @@ class AnyUnit(PolicyUnit):
         return () if self.used is None else (self.used,)
 
     def _hear(self, source: SourceUnit, news: News) -> None:
-        self._decide(news if source is self.used else None)
+        if self.aside.busy:
+            self._behind = True
+        else:
+            self._decide(news if source is self.used and not self._behind else None)
 
     def _decide(self, news: News | None = None) -> None:
-        if self._waiting and self._best_may_come():
+        if self.aside.busy or (self._waiting and self._best_may_come()):
             return
         self._waiting = False
         candidates = [Candidate(own.name, own.preference, own.state, own.since) for own in self.sources]
@@ -166,6 +190,7 @@ class AnyUnit(PolicyUnit):
             self.used = None
             self._tell(self._without(), None)
         elif chosen is self.used:
+            self._behind = False
             self._tell(chosen.state, chosen.snapshot, None if news is None else news.diff)
         else:
             self._switch(chosen, chosen.snapshot)
@@ -179,7 +204,12 @@ class AnyUnit(PolicyUnit):
     def _switch(self, chosen: SourceUnit, snapshot: Snapshot) -> None:
         """Use this one from now on: all that differs changes at once."""
         before = EMPTY if self.snapshot is None else self.snapshot
-        diff = before.diff(snapshot)
-        self.log.info("{name}: using {source}, {n:,} changes", name=self.name, source=chosen.name, n=diff.count)
-        self.used = chosen
-        self._tell(chosen.state, snapshot, diff)
+        records = min(before.count, snapshot.count)
+        self.aside.do(records, partial(before.diff, snapshot), partial(self._switched, chosen, snapshot))
+
+    def _switched(self, chosen: SourceUnit, snapshot: Snapshot, diff: Diff) -> None:
+        if chosen.state.usable:
+            self.log.info("{name}: using {source}, {n:,} changes", name=self.name, source=chosen.name, n=diff.count)
+            self.used, self._behind = chosen, chosen.snapshot is not snapshot
+            self._tell(chosen.state, snapshot, diff)
+        self._decide()  # as sources may have told something meanwhile

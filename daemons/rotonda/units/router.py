@@ -18,9 +18,11 @@ from twisted.logger import Logger
 from rotonda import VERSION
 from rotonda.rpki.policies import Merged
 from rotonda.rpki.preferences import CacheState, Preferences
+from rotonda.rpki.unions import left_out
+from rotonda.units.aside import Aside
 from rotonda.units.keeping import KeepAt, Keeper
 from rotonda.units.kept_links import parts_of, resume
-from rotonda.units.link import NOWHERE, WestLink
+from rotonda.units.link import GivenUp, WestLink
 from rotonda.units.serving import new_history
 from rotonda.units.state import Folder
 from rotonda.units.timer import Timer
@@ -68,9 +70,13 @@ class RouterUnit:
             for number, to in enumerate(caches)
         ]
         self._looking = Timer(self._look, reactor, LOOK_SECONDS)
+        self.aside = Aside()
+        self._in_step = True
+        """Whether the history has the set in use as it is now, so that changes of the one are those of the other."""
 
     def attach(self, parent: MultiService) -> None:
         """Follow when the daemon starts."""
+        self.aside.setServiceParent(parent)
         for cache in self.caches:
             cache.service.setServiceParent(parent)
         if len(self._sets) > 1:
@@ -104,6 +110,7 @@ class RouterUnit:
             link.preference = cache.service.to.preference
             link.in_use = bool(held) and link.preference == self._used
             link.records = sum(snapshot.count for snapshot in held.values())
+            link.left_out = left_out(self._sets[link.preference].snapshot, *held.values())
             if link.preference > self._preferences.asked:
                 link.state = "standing by"
         return links
@@ -118,7 +125,7 @@ class RouterUnit:
         if self._keeper is not None:
             self._keeper.touch()
         held, preference = self._held[number], self.caches[number].service.to.preference
-        if update.position == NOWHERE and not update.snapshot:
+        if isinstance(update, GivenUp):
             held.pop(table, None)
             diff = self._sets[preference].update(table, None)
         else:
@@ -126,7 +133,10 @@ class RouterUnit:
             diff = self._sets[preference].update(table, update.snapshot, update.diff)
         self._preferences.decide(self._states(), self._clock())
         if preference == self._used == self._preferences.used:
-            self._tell(table, self.history.commit(self._sets[preference].snapshot, diff))
+            if self._in_step:
+                self._tell(table, self.history.commit(self._sets[preference].snapshot, diff))
+            else:
+                self._catch_up()
         self._settle()
 
     def _look(self) -> None:
@@ -152,9 +162,30 @@ class RouterUnit:
 
     def _switch(self, used: int | None) -> None:
         self._used = used
-        names = ", ".join(cache.name for cache in self.caches if cache.service.to.preference == used)
-        self.log.info("using {caches}", caches=names or "no cache: all data has expired or was given up")
-        self._tell(names or "no cache", self.history.commit(EMPTY if used is None else self._sets[used].snapshot))
+        self.log.info("using {caches}", caches=self._in_use or "no cache: all data has expired or was given up")
+        self._catch_up()
+
+    @property
+    def _in_use(self) -> str:
+        return ", ".join(cache.name for cache in self.caches if cache.service.to.preference == self._used)
+
+    @property
+    def _set(self) -> Snapshot:
+        return EMPTY if self._used is None else self._sets[self._used].snapshot
+
+    def _catch_up(self) -> None:
+        """Bring the history to the set in use, whatever it has now."""
+        self._in_step = False
+        if not self.aside.busy:
+            before, after = self.history.snapshot, self._set
+            records = min(before.count, after.count)
+            self.aside.do(records, partial(before.diff, after), partial(self._caught_up, after))
+
+    def _caught_up(self, snapshot: Snapshot, diff: Diff) -> None:
+        self._in_step = self._set is snapshot
+        self._tell(self._in_use or "no cache", self.history.commit(snapshot, diff))
+        if not self._in_step:  # the caches, or which of them are used, have changed meanwhile
+            self._catch_up()
 
     def _tell(self, link: str, changed: Diff | None) -> None:
         if changed is not None:

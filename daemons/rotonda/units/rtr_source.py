@@ -7,6 +7,7 @@ take its data back (draft-ietf-sidrops-8210bis section 12, error 13).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -15,7 +16,7 @@ from twisted.application.service import MultiService
 
 from rotonda.rpki.policies import Merged
 from rotonda.rpki.sources import SourceState
-from rotonda.units.link import NOWHERE, WestLink
+from rotonda.units.link import RTR_TABLE, GivenUp, WestLink
 from rotonda.units.sources import NO_CHANGE, SourceUnit
 from rotonda.units.timer import Timer
 from rotonda.views.shown import Link
@@ -24,7 +25,6 @@ from rotoro.session.effects import Update
 from rotoro.session.follower import follow_rpki
 from rotoro.session.negotiation import Mode
 from rotoro.table import AttributeStore, Diff
-from rotoro.wire.errors import CacheShutdown
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether the cache is there and the data still good."""
@@ -42,9 +42,10 @@ class RtrSource(SourceUnit):
         super().__post_init__()
         self._tables = Merged()
         """What the cache's tables hold: one with RTR, any number with Rotoro."""
+        self._ends: dict[str, float] = {}
+        """Until when the data of each table is good; infinity as long as a Rotoro server answers for it."""
         self._given_up: set[str] = set()
-        """Tables that the session does not hold any more, but that are still good: its diffs start from nothing."""
-        self._expires = inf
+        """Tables that the session holds no more, though they may be good still: its diffs start from nothing."""
         self._begun = False
         """Whether everything has come once."""
         self._link: WestLink
@@ -63,27 +64,29 @@ class RtrSource(SourceUnit):
         """The session, and what is held of it."""
         link, own = self._link.shown(), super().shown()
         link.state, link.preference, link.records = own.state, own.preference, own.records
-        if self._expires != inf:
-            link.expires_in = self._expires - self._seconds()
+        end = min((self._ends[table] for table in self._tables.holders), default=inf)
+        link.expires_in = None if end == inf else end - self._seconds()
         return link
 
     def _take(self, table: str, update: Update) -> None:
-        if update.position == NOWHERE and not update.snapshot:
-            self._give_up(table)
+        if isinstance(update, GivenUp):
+            self._give_up(table, update.ended)
             return
         diff = self._tables.update(table, update.snapshot, None if table in self._given_up else update.diff)
         self._given_up.discard(table)
-        held = self._link.router.held
-        self._expires = inf if held is None else held.expires
+        held = self._link.router.held if update.table == RTR_TABLE else None
+        self._ends[table] = inf if held is None else held.expires
         self._judge(diff)
 
-    def _give_up(self, table: str) -> None:
+    def _give_up(self, table: str, ended: bool) -> None:
         """The session must not use the data any more: because of its age, the cache's wish, or the cache's errors."""
         self._failed(self._link.problem or "given up")
-        self._given_up.add(table)
-        taken_back = f"error {CacheShutdown.code}" in self.problem if self.problem else False
-        if taken_back or self._expires == inf:
-            self._expires = self._seconds()
+        if table in self._tables.holders:
+            self._given_up.add(table)
+            if ended:
+                self._ends[table] = self._seconds()
+            elif self._ends[table] == inf:
+                self._ends[table] = self._seconds() + self._link.follower.expire_seconds
         self._look()
 
     def _look(self) -> None:
@@ -93,24 +96,24 @@ class RtrSource(SourceUnit):
     def _judge(self, diff: Diff) -> None:
         """Tell what is so, after such a change of the data."""
         synced, self.problem = self._link.synced, self._link.problem
-        if synced:
+        if synced and self._given_up:
             # What is here now stands in the place of all that was given up.
-            diff = Diff.chain([diff, *(self._tables.update(table, None) for table in self._given_up)])
+            diff = self._without(self._given_up, diff)
             self._given_up.clear()
         if not self._tables.holders or not (self._begun or self._link.complete):
             return
         self._begun = True
-        if self._seconds() >= self._expires:
-            self._expired()
+        ended = {table for table in self._tables.holders if self._seconds() >= self._ends[table]}
+        if ended and not self.keep_stale:
+            diff = self._without(ended, diff)
+            self._given_up |= ended
+        if not self._tables.holders:
+            self._tell(SourceState.GONE, None)
+        elif ended == self._tables.holders.keys():
+            self._tell(SourceState.EXPIRED, self._tables.snapshot, diff)
         else:
             self._tell(SourceState.CURRENT if synced else SourceState.STALE, self._tables.snapshot, diff)
 
-    def _expired(self) -> None:
-        if self.keep_stale:
-            self._tell(SourceState.EXPIRED, self._tables.snapshot, NO_CHANGE)
-            return
-        for table in list(self._tables.holders):
-            self._given_up.add(table)
-            self._tables.update(table, None)
-        self._expires = inf
-        self._tell(SourceState.GONE, None)
+    def _without(self, tables: Iterable[str], diff: Diff) -> Diff:
+        """Drop the data of these tables; returns what that changes, and what changed before, as one."""
+        return Diff.chain([diff, *(self._tables.update(table, None) for table in tables)])

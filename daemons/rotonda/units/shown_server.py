@@ -32,21 +32,22 @@ def shown_server(
         shed=counters.shed,
         delayed=counters.delayed,
         pauses=counters.pauses,
+        late=dict(+counters.late),
         octets_in=counters.octets_in + sum(each.octets_in for each in connections),
         octets_out=counters.octets_out + sum(each.octets_out for each in connections),
         pdus_in=counters.pdus_in + sum(each.pdus_in for each in connections),
         queries=counters.queries + sum(each.queries for each in connections),
         errors_sent=dict(counters.errors_sent),
         errors_received=dict(counters.errors_received),
-        listeners=[_listener(service, number) for number, service in enumerate(services)],
+        listeners=[_listener(service) for service in services],
         clients=[_client(each, serial, start) for each in connections],
     )
 
 
-def _listener(service: Listening, number: int) -> Listener:
+def _listener(service: Listening) -> Listener:
     tls = service.tls
     if tls is None:
-        return Listener(name=service.name or f"plain {number}")
+        return Listener(name=service.door.what)
     return Listener(
         name=tls.what,
         handshakes=tls.handshakes,

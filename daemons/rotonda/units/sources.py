@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.logger import Logger
 
 from rotonda.rpki.sources import Listener, News, SourceState
@@ -42,6 +42,8 @@ class SourceUnit:
         """How often something went wrong."""
         self._seconds: Callable[[], float] = lambda: 0.0
         self._east: list[Listener] = []
+        self._lost: set[Listener] = set()
+        """Who could not take the last news: diffs do not start from what these have."""
 
     @property
     def complete(self) -> bool:
@@ -97,9 +99,36 @@ class SourceUnit:
         known = NO_CHANGE if snapshot is self.snapshot else diff if self.snapshot is not None else None
         self.state, self.snapshot = state, snapshot
         for listener in self._east:
-            listener(News(state, snapshot, known))
+            self._pass_on(listener, News(state, snapshot, None if listener in self._lost else known))
+
+    def _pass_on(self, listener: Listener, news: News) -> None:
+        """Tell one listener. Whatever is wrong there, neither this source nor its session with a cache suffers."""
+        try:
+            listener(news)
+        except Exception:
+            self._lost.add(listener)
+            self.log.failure("{name}: news could not be taken; the next ones bring everything", name=self.name)
+        else:
+            self._lost.discard(listener)
 
     def _say(self, state: SourceState) -> None:
         say = self.log.info if state is SourceState.CURRENT else self.log.warn
         why = f": {self.problem}" if self.problem else ""
         say("{name}: {before}, now {state}{why}", name=self.name, before=self.state.word, state=state.word, why=why)
+
+
+class Life(Service):
+    """Begins something when the daemon starts, not when it is put together, and ends it when the daemon stops."""
+
+    def __init__(self, begin: Callable[[], object], end: Callable[[], Any]) -> None:
+        self._begin, self._end = begin, end
+
+    def startService(self) -> None:
+        """Begin."""
+        super().startService()
+        self._begin()
+
+    def stopService(self) -> Any:
+        """End; may return a Deferred."""
+        super().stopService()
+        return self._end()

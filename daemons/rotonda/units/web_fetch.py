@@ -45,6 +45,7 @@ CONNECT_SECONDS = 10.0
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OK, _NOT_MODIFIED = 200, 304
 _FAILURES = (
+    ValueError,  # of a redirect that leads to no address
     CancelledError,
     ConnectError,
     DNSLookupError,

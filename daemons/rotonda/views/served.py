@@ -42,7 +42,8 @@ class Listener(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Served(msgspec.Struct, kw_only=True):
     """What a server has done since it started, and whom it serves now.
 
-    `refused` counts connections by reason, the errors are those of Error Reports by code. `not_kept` says why its data
+    `refused` counts connections by reason and `late` by the deadline that ended them, the errors are those of Error
+    Reports by code. `not_kept` says why its data
     could not be written to the disk the last time, if that was so.
     """
 
@@ -53,6 +54,7 @@ class Served(msgspec.Struct, kw_only=True):
     shed: int
     delayed: int
     pauses: int
+    late: Mapping[str, int]
     octets_in: int
     octets_out: int
     pdus_in: int

@@ -30,7 +30,8 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     Times are in seconds; `age` counts from the last full set of data, `expires_in` to the end of its use. Of several
     caches those with the lowest `preference` come first; `in_use` tells whose `records` are. `clamped` counts timers
-    that were out of range, `tolerated` records that a strict router would not have taken.
+    that were out of range, `tolerated` records that a strict router would not have taken. `left_out` counts customers
+    whose ASPAs are not used because all sources together name more providers than fit into one PDU.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     preference: int | None = None
     in_use: bool | None = None
     records: int | None = None
+    left_out: int | None = None
     clamped: int | None = None
     tolerated: int | None = None
     last_error: str | None = None
