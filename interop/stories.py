@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from twisted.trial.unittest import SkipTest
@@ -134,6 +135,27 @@ class ClientStories(MeetingCase, RecordedCase):
                 yield story
             if kind.counts_only and story.verdict == PASSED:
                 story.verdict = COUNTED
+
+
+class EveryStory:
+    """What a test of a client has beside `ClientStories`: the stories that all of them can play."""
+
+    kind: ClassVar[ClientKind]
+
+    def test_changes(self: Any) -> None:
+        self.play_changes(self.kind)
+
+    def test_our_daemons(self: Any) -> None:
+        self.play_daemons(self.kind)
+
+
+class EveryStoryInLowerVersions(EveryStory):
+    """And the one of caches that only know versions below the client's."""
+
+    lower: ClassVar[Sequence[int]] = (0,)
+
+    def test_versions(self: Any) -> None:
+        self.play_versions(self.kind, self.lower)
 
 
 class Meeting:

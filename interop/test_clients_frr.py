@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from interop.peers import frr
-from interop.stories import ClientStories
+from interop.stories import ClientStories, EveryStoryInLowerVersions
 
 
-class Frr8Tests(ClientStories):
+class Frr8Tests(EveryStoryInLowerVersions, ClientStories):
     kind = frr.KIND
 
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
 
-    def test_versions(self) -> None:
-        self.play_versions(self.kind, [0])
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)
-
-
-class Frr10Tests(ClientStories):
+class Frr10Tests(EveryStoryInLowerVersions, ClientStories):
     kind = frr.KIND10
-
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
-
-    def test_versions(self) -> None:
-        self.play_versions(self.kind, [0])
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)

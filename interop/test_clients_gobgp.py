@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from interop.peers import gobgp
-from interop.stories import ClientStories
+from interop.stories import ClientStories, EveryStory
 
 
-class Gobgp3Tests(ClientStories):
+class Gobgp3Tests(EveryStory, ClientStories):
     kind = gobgp.KIND3
 
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
 
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)
-
-
-class Gobgp4Tests(ClientStories):
+class Gobgp4Tests(EveryStory, ClientStories):
     kind = gobgp.KIND4
-
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 from interop.peers import openbgpd
-from interop.stories import ClientStories
+from interop.stories import ClientStories, EveryStory, EveryStoryInLowerVersions
 
 
-class Openbgpd7Tests(ClientStories):
+class Openbgpd7Tests(EveryStoryInLowerVersions, ClientStories):
     kind = openbgpd.KIND7
 
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
 
-    def test_versions(self) -> None:
-        self.play_versions(self.kind, [0])
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)
-
-
-class Openbgpd8Tests(ClientStories):
+class Openbgpd8Tests(EveryStoryInLowerVersions, ClientStories):
     kind = openbgpd.KIND8
 
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
 
-    def test_versions(self) -> None:
-        self.play_versions(self.kind, [0])
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)
-
-
-class Openbgpd8AspaTests(ClientStories):
+class Openbgpd8AspaTests(EveryStory, ClientStories):
     kind = openbgpd.KIND8_ASPA
-
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from interop.peers import rtrtr
-from interop.stories import ClientStories
+from interop.stories import ClientStories, EveryStoryInLowerVersions
 
 
-class RtrtrTests(ClientStories):
+class RtrtrTests(EveryStoryInLowerVersions, ClientStories):
     kind = rtrtr.KIND
-
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
-
-    def test_versions(self) -> None:
-        self.play_versions(self.kind, [1, 0])
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)
+    lower = (1, 0)

@@ -7,22 +7,13 @@ from interop.peers.base import Peer, require
 from interop.peers.debian import AptPeer, UnpackedPeer
 from interop.peers.processes import free_port
 from interop.peers.scripted_cache import ScriptedCache
-from interop.stories import ClientStories, counted
+from interop.stories import ClientStories, EveryStoryInLowerVersions, counted
 
 OLD_ASPAS = "reads ASPAs only in the layout of an old draft, and ends at the first of ours"
 
 
-class RtrmonTests(ClientStories):
+class RtrmonTests(EveryStoryInLowerVersions, ClientStories):
     kind = rtrmon.KIND
-
-    def test_changes(self) -> None:
-        self.play_changes(self.kind)
-
-    def test_versions(self) -> None:
-        self.play_versions(self.kind, [0])
-
-    def test_our_daemons(self) -> None:
-        self.play_daemons(self.kind)
 
 
 class RtrdumpTests(ClientStories):

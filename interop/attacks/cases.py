@@ -11,7 +11,6 @@ import statistics
 import struct
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -328,11 +327,6 @@ def write_csv(path: Path, count: int) -> None:
     lines = (f"AS64496,10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32,32,test\n" for n in range(count))
     made.write_text("ASN,IP Prefix,Max Length,Trust Anchor\n" + "".join(lines))
     os.replace(made, path)
-
-
-def soon(seconds: float = 0.3) -> None:
-    """Give somebody who must not do something the time to do it."""
-    time.sleep(seconds)
 
 
 def codes(heard: bytes | Sequence[Heard]) -> list[int]:
