@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from twisted.logger import Logger
 
+from rotoro.net.files import look_at
+
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 """Keys that certificates of TLS have today."""
 
@@ -127,9 +129,6 @@ def _read(path: Path, secret: bool = False) -> bytes:
     return data
 
 
-Seen = tuple[tuple[int, int, int] | None, ...]
-
-
 class FromFiles(Generic[T]):
     """What is made of files, and made anew when they change. BadFile if it cannot be made the first time."""
 
@@ -139,7 +138,7 @@ class FromFiles(Generic[T]):
         self._what = what
         self._paths = tuple(path for path in paths if path is not None)
         self._make = make
-        self._seen = self._look()
+        self._seen = look_at(self._paths)
         self.value = make()
         """What was made last."""
         self.failures = 0
@@ -147,13 +146,13 @@ class FromFiles(Generic[T]):
 
     def current(self) -> T:
         """What the files say, or said when they last could be used."""
-        if self._look() != self._seen:
+        if look_at(self._paths) != self._seen:
             self.renew()
         return self.value
 
     def renew(self) -> None:
         """Read the files again."""
-        self._seen = self._look()  # first: a change while they are read is noticed the next time
+        self._seen = look_at(self._paths)  # first: a change while they are read is noticed the next time
         try:
             self.value = self._make()
         except BadFile as bad:
@@ -164,17 +163,6 @@ class FromFiles(Generic[T]):
             self.log.failure("{what}: what was read before stays in use", what=self._what)
         else:
             self.log.info("{what}: certificates read again", what=self._what)
-
-    def _look(self) -> Seen:
-        return tuple(_state(path) for path in self._paths)
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def utc_now() -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 from rotonda.demo.generator import write_table, write_vrps
 from rotonda.services import connector, rib, router
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent
 
 from rotoro.table import Snapshot
 from tests.http.clients import Collector
+from tests.services.started import DaemonCase
 
 
 def port_of(service: Any) -> int:
@@ -25,15 +23,13 @@ def port_of(service: Any) -> int:
     return number
 
 
-class ChainTests(TestCase):
-    timeout = 60
-
+class ChainTests(DaemonCase):
     def setUp(self) -> None:
+        super().setUp()
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.table, self.vrps = Path(folder.name) / "table.mrt", Path(folder.name) / "vrps.json"
         self.patch(connector, "WATCH_SECONDS", 0.05)
-        self.net: Any = reactor
         self.write(1)
 
     def write(self, seed: int) -> None:
@@ -42,19 +38,6 @@ class ChainTests(TestCase):
             unfinished = path.with_suffix(".unfinished")
             write(unfinished, prefixes4=300, prefixes6=60, peers=2, seed=seed)
             unfinished.replace(path)
-
-    def start(self, program: Any, made: Callable[[Any, Any], Any], *words: str) -> Any:
-        options = program.Options()
-        options.parseOptions(words)
-        service = made(reactor, options)
-        service.privilegedStartService()
-        service.startService()
-        self.addCleanup(service.stopService)
-        return service
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            await deferLater(self.net, 0.02)
 
     async def ask(self, service: Any, path: str) -> Any:
         http = next(own for own in service if getattr(own, "_what", "") == "http")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rotonda.demo.generator import write_vrps
 from rotonda.services import connector, rib, router
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.python.usage import UsageError
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.certificates import Authority
 from tests.net.tls_peers import LOOPBACK, port_of
+from tests.services.started import DaemonCase
 
 
 class Files:
@@ -41,27 +38,12 @@ class Files:
         return f"tls:{LOOPBACK}:{port},authority={self.authority.certificate},name={name},{ours}"
 
 
-class ChainTests(TestCase):
-    timeout = 60
-
+class ChainTests(DaemonCase):
     def setUp(self) -> None:
+        super().setUp()
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.files = Files(Path(folder.name))
-        self.net: Any = reactor
-
-    def start(self, program: Any, made: Callable[[Any, Any], Any], *words: str) -> Any:
-        options = program.Options()
-        options.parseOptions(words)
-        service = made(reactor, options)
-        service.privilegedStartService()
-        service.startService()
-        self.addCleanup(service.stopService)
-        return service
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            await deferLater(self.net, 0.02)
 
     async def test_all_the_way_through_tls(self) -> None:
         files = self.files

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec
 
 import numpy as np
 
+from rotonda import is_compiled
 from rotonda.bgp._plain import ALL, RecordRows, Run
 from rotonda.bgp.records import MessageKind, RibKind
 from rotonda.bgp.sets import AttributeSets, Form
 from rotonda.bgp.update import ADDRESS_OCTETS, BATCH_ROWS, RouteBatch, Waiting
 
-
-def _compiled() -> bool:
-    """The uncompiled source of the loops would be slower than the plain ones; it must not be taken for an extension."""
-    spec = find_spec("rotonda.bgp._bulk")
-    return spec is not None and spec.origin is not None and spec.origin.endswith(tuple(EXTENSION_SUFFIXES))
-
-
-accelerated = _compiled()
+accelerated = is_compiled("rotonda.bgp._bulk")
 
 
 class CompiledRows(RecordRows):

@@ -97,7 +97,8 @@ def _of_sources(links: Sequence[Link], now: float) -> Iterator[Metric]:
     yield _gauges("rotonda_source_state", "The state of a source, whose value is 1.", ("source", "state"), states)
     failing = {(link.name,): link.last_error is not None for link in links}
     yield _gauges("rotonda_source_failing", "Whether its status tells an error.", ("source",), failing)
-    for name, text, value in (
+    whose = [link.name for link in links]
+    figures = (
         ("version", "The version of RTR that it speaks.", lambda link: link.version),
         ("session", "Its session id.", lambda link: link.session),
         ("serial", "The serial of its data.", lambda link: link.serial),
@@ -107,15 +108,13 @@ def _of_sources(links: Sequence[Link], now: float) -> Iterator[Metric]:
         ("left_out_customers", "Customers of ASPAs with too many providers for one PDU.", lambda link: link.left_out),
         ("updated_timestamp_seconds", "When its data last came.", lambda link: _then(now, link.age, -1)),
         ("expiry_timestamp_seconds", "When its data expires.", lambda link: _then(now, link.expires_in, 1)),
-    ):
-        values = {(link.name,): found for link in links if (found := value(link)) is not None}
-        yield _gauges(f"rotonda_source_{name}", text, ("source",), values)
-    for name, text, value in (
+    )
+    yield from _each(_gauges, "source", links, whose, figures)
+    counts = (
         ("clamped_timers", "Timers of its End of Data that were out of range.", lambda link: link.clamped),
         ("tolerated_records", "Records that a strict router would not have taken.", lambda link: link.tolerated),
-    ):
-        values = {(link.name,): found for link in links if (found := value(link)) is not None}
-        yield _counters(f"rotonda_source_{name}", text, ("source",), values)
+    )
+    yield from _each(_counters, "source", links, whose, counts)
 
 
 def _then(now: float, seconds: float | None, sign: int) -> float | None:
@@ -179,28 +178,45 @@ def _of_clients(clients: Sequence[Client]) -> Iterator[Metric]:
     known = {(client.peer, client.protocol, client.state): 1 for client in clients}
     labels = ("client", "protocol", "state")
     yield _gauges("rotonda_client_state", "What a client speaks, and its state; 1.", labels, known)
-    for name, text, value in (
+    whose = [client.peer for client in clients]
+    figures = (
         ("connected_timestamp_seconds", "Since when it is connected.", lambda client: client.since),
         ("session", "The session id that it knows.", lambda client: client.session),
         ("serial", "The serial that it was sent.", lambda client: client.serial),
         ("lag", "How many serials it is behind.", lambda client: client.lag),
-    ):
-        values = {(client.peer,): found for client in clients if (found := value(client)) is not None}
-        yield _gauges(f"rotonda_client_{name}", text, ("client",), values)
-    for name, text, value in (
+    )
+    yield from _each(_gauges, "client", clients, whose, figures)
+    counts = (
         ("received_bytes", "Octets that came from it.", lambda client: client.octets_in),
         ("sent_bytes", "Octets that it was sent.", lambda client: client.octets_out),
         ("received_pdus", "PDUs that came from it.", lambda client: client.pdus_in),
         ("queries", "Its queries.", lambda client: client.queries),
         ("errors_sent", "Error Reports that it was sent.", lambda client: client.errors_sent),
         ("errors_received", "Error Reports that came from it.", lambda client: client.errors_received),
-    ):
-        counted = {(client.peer,): value(client) for client in clients}
-        yield _counters(f"rotonda_client_{name}", text, ("client",), counted)
+    )
+    yield from _each(_counters, "client", clients, whose, counts)
 
 
 Values = Mapping[Any, float]
 """Figures by the values of their labels, each a tuple of strings."""
+
+
+Figure = tuple[str, str, Callable[[Any], float | None]]
+"""The rest of the name of a family, what it is, and how it is found."""
+
+
+def _each(
+    family: Callable[[str, str, Sequence[str], Values], Metric],
+    kind: str,
+    owners: Sequence[Any],
+    names: Sequence[str],
+    figures: Sequence[Figure],
+) -> Iterator[Metric]:
+    """Families with one series for each owner that has the figure."""
+    for name, text, find in figures:
+        found = {(own,): find(owner) for own, owner in zip(names, owners, strict=True)}
+        values = {labels: value for labels, value in found.items() if value is not None}
+        yield family(f"rotonda_{kind}_{name}", text, (kind,), values)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 from numpy.typing import NDArray
+
+from rotonda import is_compiled
 
 from .dated import Ends
 from .ledger import BadExport, Ledger, Place, excerpt
@@ -32,13 +32,7 @@ _BLANKS = b" \t\r\n"
 _Columns = tuple[NDArray[np.bytes_], Ends, NDArray[np.bytes_], Ends]
 
 
-def _compiled() -> bool:
-    """The uncompiled source of the loop would be slower than what it replaces: only an extension will do."""
-    spec = find_spec("rotonda.rpki._bulk")
-    return spec is not None and spec.origin is not None and spec.origin.endswith(tuple(EXTENSION_SUFFIXES))
-
-
-accelerated = _compiled()
+accelerated = is_compiled("rotonda.rpki._bulk")
 
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from twisted.internet.interfaces import IReactorTime
 
 from rotonda.units.timer import Timer
-
-Seen = tuple[tuple[int, int, int] | None, ...]
+from rotoro.net.files import look_at
 
 
 class Watch(Timer):
@@ -21,22 +20,11 @@ class Watch(Timer):
         super().__init__(self._look, clock, seconds)
         self._paths = paths
         self._changed = changed
-        self._known = self._last = self._see()
-
-    def _see(self) -> Seen:
-        return tuple(_state(path) for path in self._paths)
+        self._known = self._last = look_at(self._paths)
 
     def _look(self) -> None:
-        now = self._see()
+        now = look_at(self._paths)
         if now == self._last != self._known:
             self._known = now
             self._changed()
         self._last = now
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
