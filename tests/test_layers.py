@@ -35,6 +35,7 @@ ROOMS = {
     "rotonda.bgp":      Room(set(),                                              {"numpy", "cython"}, pure=True),
     "rotonda.rpki":     Room({"rotoro.table"},                          {"numpy", "msgspec", "cython"}, pure=True),
     "rotonda.rib":      Room({"rotoro.table", "rotonda.bgp", "rotonda.rpki"},    {"numpy"}, pure=True),
+    "rotonda.blocks":   Room(set(),                                              {"lark", "msgspec"}, pure=True),
     "rotonda.views":    Room({"rotoro.table", "rotonda.rib"},                    {"msgspec"}, pure=True),
     "rotonda.http":     Room(ABOVE_BGP | {"rotoro.table"},
                              {"numpy", "msgspec", "prometheus_client", "twisted", "zope"}),

@@ -23,13 +23,17 @@ from statistics import median
 from typing import NamedTuple
 
 import numpy as np
+from rotonda.rpki.exports import read_export
 
 from interop.bench import report
+from interop.bench.raw import build
 from interop.bench.routers import VERSION, Routers, Told, changes_between
 from interop.peers import ours, probe, rtrtr, stayrtr
 from interop.peers.base import Peer
 from interop.peers.processes import Daemon, PeerFailed, cpu_seconds, free_port, terminated_like_interrupted
 from interop.vrps import Keys, RpkiData, generate
+from rotoro.session.payload import DEFAULT_TIMERS, RtrEncoder
+from rotoro.table.history import History
 
 CHANGES = 100
 LOOK_SECONDS = 2  # between two looks of others at their file
@@ -42,6 +46,8 @@ class Contender(NamedTuple):
     peer: Peer | None
 
 
+RAW = "raw"
+
 CONTENDERS = {
     "connector": Contender(lambda folder, file, port: ours.start_connector(folder, port, [file]), None),
     "rtrtr": Contender(lambda folder, file, port: rtrtr.start_from_file(folder, file, port, LOOK_SECONDS), rtrtr.RTRTR),
@@ -51,37 +57,90 @@ CONTENDERS = {
 }
 
 
+class Measured(NamedTuple):
+    """Seconds from the first Serial Notify until half of the routers and all of them had it; CPU seconds."""
+
+    half: float
+    last: float
+    spent: float
+    """By the server."""
+    own: float
+    """By the routers."""
+
+
 class Server:
-    """One contender with its file, which has one of two states."""
+    """A server of one of two states, between which it can be made to change."""
+
+    daemon: Daemon
 
     def __init__(self, name: str, folder: Path, states: Sequence[RpkiData]) -> None:
         self.name = name
         self._states, self._at = states, 0
-        self._file, self._port = folder / f"{name}.json", free_port()
-        states[0].write_routinator(self._file)
-        self.daemon = CONTENDERS[name].start(folder, self._file, self._port)
-        self.measured: dict[int, list[tuple[float, float, float]]] = {}
-        """By the number of routers: seconds until half of them and all of them had it, and the server's CPU seconds."""
+        self._port = free_port()
+        self._start(folder)
+        self.measured: dict[int, list[Measured]] = {}
+        """By the number of routers."""
+
+    def _start(self, folder: Path) -> None:
+        self._file = folder / f"{self.name}.json"
+        self._states[0].write_routinator(self._file)
+        self.daemon = CONTENDERS[self.name].start(folder, self._file, self._port)
+
+    def _prepare(self, state: RpkiData) -> Callable[[], None]:
+        """What makes it change to this state at once."""
+        new = self._file.with_suffix(".new")
+        state.write_routinator(new)
+        
+        def change() -> None:
+            new.rename(self._file)
+
+        return change
 
     def ready(self) -> None:
-        """Wait until it serves its file."""
+        """Wait until it serves the first state."""
         probe.fetch_when(self.daemon, self._port, VERSION, self._states[0].vrp_count)
 
     def measure(self, count: int) -> None:
-        """Change the file while so many routers are there."""
+        """Change while so many routers are there."""
         before, self._at = self._states[self._at], 1 - self._at
         after = self._states[self._at]
         with Routers(self._port, count) as routers:
-            new = self._file.with_suffix(".new")
-            after.write_routinator(new)
-            spent = cpu_seconds(self.daemon.pid)
-            new.rename(self._file)
+            change = self._prepare(after)
+            spent, own = cpu_seconds(self.daemon.pid), routers.cpu_seconds
+            change()
             told = routers.change()
+            own = routers.cpu_seconds - own
             time.sleep(0.1)
             spent = cpu_seconds(self.daemon.pid) - spent
         hold(self.name, told, before, after)
         ends = [end - told.first_notify for end in told.ends]
-        self.measured.setdefault(count, []).append((median(ends), ends[-1], spent))
+        self.measured.setdefault(count, []).append(Measured(median(ends), ends[-1], spent, own))
+
+
+class RawServer(Server):
+    """A program in C that sends what a cache would, from its memory: what any server at least takes here."""
+
+    def _start(self, folder: Path) -> None:
+        files = [folder / f"raw-{number}" for number in range(4)]
+        for file, answer in zip(files, _answers(folder, self._states), strict=True):
+            file.write_bytes(answer)
+        self.daemon = Daemon(RAW, [build(folder, "raw_notifier"), str(self._port), *files], folder, commanded=True)
+        self.daemon.expect_port(self._port)
+
+    def _prepare(self, state: RpkiData) -> Callable[[], None]:
+        return lambda: self.daemon.tell("change")
+
+
+def _answers(folder: Path, states: Sequence[RpkiData]) -> list[bytes]:
+    """What a cache says in each of two states to a Reset Query, and to one who has the other state."""
+    file, history, encoder = folder / "raw.json", History(1), RtrEncoder(VERSION, 1, DEFAULT_TIMERS)
+    whole, changes = [], []
+    for state in (*states, states[0]):
+        state.write_routinator(file)
+        history.commit(read_export(file.read_bytes(), str(file), 0).snapshot())
+        whole.append(history.encoded_snapshot(encoder))
+        changes.append(history.encoded_since(max(0, history.serial - 1), encoder))
+    return [b"".join(each.chunks) for each in (*whole[:2], changes[2], changes[1]) if each is not None]
 
 
 def hold(name: str, told: Told, before: RpkiData, after: RpkiData) -> None:
@@ -136,7 +195,8 @@ def _commits(cache: Daemon) -> list[float]:
 def main(words: Sequence[str] | None = None) -> int:
     """Run it all and print markdown."""
     options = _parser().parse_args(words)
-    missing = [reason for name in options.servers if (peer := CONTENDERS[name].peer) and (reason := peer.available())]
+    peers = [CONTENDERS[name].peer for name in options.servers if name in CONTENDERS]
+    missing = [reason for peer in peers if peer and (reason := peer.available())]
     if missing:
         print("\n".join(missing), file=sys.stderr)
         return 1
@@ -152,7 +212,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print(f"From our commit, one router, {count} VRPs, {options.single_rounds} rounds:", end=" ")
             print(f"notified after {_milliseconds(notified)}, End of Data after {_milliseconds(ended)}\n", flush=True)
         states = two_states(options.vrps)
-        servers = [Server(name, folder, states) for name in options.servers]
+        servers = [(RawServer if name == RAW else Server)(name, folder, states) for name in options.servers]
         for server in servers:
             ending.callback(server.daemon.stop)
         for server in servers:
@@ -161,13 +221,13 @@ def main(words: Sequence[str] | None = None) -> int:
             for count in options.routers:
                 for server in servers:
                     server.measure(count)
-                    half, last, spent = server.measured[count][-1]
-                    line = f"round {number + 1}: {server.name:10} {count:4} routers: half {half:.4f} s"
-                    print(f"{line}, all {last:.4f} s, CPU {spent:.4f} s", file=sys.stderr, flush=True)
+                    half, last, spent, own = server.measured[count][-1]
+                    line = f"round {number + 1}: {server.name:10} {count:4} routers: half {half:.4f} s, all {last:.4f} s"
+                    print(f"{line}, CPU {spent:.4f} s (routers {own:.4f} s)", file=sys.stderr, flush=True)
         for count in options.routers:
             routers = f"{count} router{'s' if count > 1 else ''}"
             print(f"**{routers}**, {options.vrps} VRPs, medians of {options.rounds} rounds\n")
-            header = ["server", "half have it after s", "all after s", f"/ {servers[0].name}", "CPU s, file read"]
+            header = ["server", "half have it after s", "all after s", f"/ {servers[0].name}", "CPU s, file read", "routers' own CPU s"]
             print(report.table(header, [_row(server, servers[0], count) for server in servers]), end="\n\n")
     return 0
 
@@ -179,16 +239,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vrps", type=int, default=10_000)
     parser.add_argument("--routers", type=int, nargs="+", default=[1, 1000])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--servers", nargs="+", choices=CONTENDERS, default=["connector", "rtrtr", "stayrtr"])
+    parser.add_argument("--servers", nargs="+", choices=[*CONTENDERS, RAW], default=["connector", RAW, "rtrtr", "stayrtr"])
     parser.add_argument("--single-vrps", type=int, nargs="+", default=[10_000, 500_000])
     parser.add_argument("--single-rounds", type=int, default=50)
     return parser
 
 
 def _row(server: Server, first: Server, count: int) -> list[str]:
-    half, last, spent = map(median, zip(*server.measured[count], strict=True))
-    ours = median(each[1] for each in first.measured[count])
-    return [server.name, report.seconds(half), report.seconds(last), report.ratio(last, ours), report.seconds(spent)]
+    half, last, spent, own = map(median, zip(*server.measured[count], strict=True))
+    ours = median(each.last for each in first.measured[count])
+    times = [report.seconds(half), report.seconds(last), report.ratio(last, ours)]
+    return [server.name, *times, report.seconds(spent), report.seconds(own)]
 
 
 def _milliseconds(values: Sequence[float]) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 from interop.peers import probe
 from interop.peers.processes import Daemon, free_port
 
-SOURCE = Path(__file__).with_name("raw_sender.c")
+HERE = Path(__file__).parent
 
 
-def build(folder: Path) -> Path:
-    """The program, made by the machine's C compiler; raises OSError or CalledProcessError where there is none."""
-    program = folder / "raw_sender"
-    subprocess.run(["cc", "-O2", "-o", str(program), str(SOURCE)], check=True)
+def build(folder: Path, name: str) -> Path:
+    """A program of this folder, made by the machine's C compiler; OSError or CalledProcessError where there is none."""
+    program = folder / name
+    subprocess.run(["cc", "-O2", "-o", program, HERE / f"{name}.c"], check=True)
     return program
 
 
@@ -26,7 +26,7 @@ def start(folder: Path, answer: bytes) -> tuple[int, Daemon]:
     """Send this to whoever asks; the port and the process."""
     file, port = folder / "answer", free_port()
     file.write_bytes(answer)
-    daemon = Daemon("raw_sender", [build(folder), str(port), file], folder)
+    daemon = Daemon("raw_sender", [build(folder, "raw_sender"), str(port), file], folder)
     daemon.expect_port(port)
     return port, daemon
 

@@ -1,33 +1,25 @@
 """Many routers in a process of their own that stay connected: they fetch everything, then what they are notified of.
 
-They are light, for they share the processors with the cache: all of them have the same session and serial, so that one
-query serves for all, and what was read is understood when the clock has stopped.
+They share the processors with the cache, so they are as light as routers can be: a program in C (`many_routers.c`). All
+of them have the same session and serial, so that one query serves for all, and what was read is understood when the
+clock has stopped.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import select
-import socket
-import struct
-import time
+import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Self
 
-from interop.peers.probe import COLUMNS, END_OF_DATA, LENGTH, query
-from interop.peers.processes import LOOPBACK, PeerFailed
+from interop.bench.raw import build
+from interop.peers.probe import COLUMNS, END_OF_DATA, LENGTH
+from interop.peers.processes import Daemon, cpu_seconds
 from interop.vrps import RpkiData
 
-FORK = multiprocessing.get_context("fork")
-
-NOTIFY, SERIAL_QUERY, VERSION = 0, 1, 1
-END_LENGTH = 24
-AT_ONCE = 32
-"""Connections that are made before the first of them are served: who listens has a queue of some length."""
-PIECE = 1 << 18
+VERSION = 1
 
 Changes = frozenset[tuple[bool, bytes]]
 """Whether each is announced, and its key, as `RpkiData` has it."""
@@ -55,124 +47,41 @@ def changes_between(before: RpkiData, after: RpkiData) -> Changes:
 class Routers:
     """So many routers; use as a context manager, whose end disconnects them."""
 
-    def __init__(self, port: int, count: int, seconds: float = 60) -> None:
-        self._ours, theirs = FORK.Pipe()
-        self._count = count
-        self._process = FORK.Process(target=_serve, args=(theirs, port, count, seconds), daemon=True)
+    def __init__(self, port: int, count: int, seconds: int = 60) -> None:
+        """`seconds` in which nothing comes are too many."""
+        self._port, self._count, self._seconds = port, count, seconds
+        self._changes = 0
+        self._ending = ExitStack()
 
     def __enter__(self) -> Self:
         """Connected, and all in step."""
-        self._process.start()
-        self._heard()
+        with ExitStack() as ending:
+            folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="rotoro-routers-")))
+            command = [build(folder, "many_routers"), *map(str, (self._port, self._count, self._seconds))]
+            self._process = ending.enter_context(Daemon("many_routers", command, folder))
+            self._process.expect_line("ready", self._seconds)
+            self._ending = ending.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.join()
-        self._process.close()
+        self._ending.close()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What the routers themselves took so far."""
+        return cpu_seconds(self._process.pid)
 
     def change(self) -> Told:
         """What comes next; raises `PeerFailed` if nothing does."""
-        told = self._heard()
-        assert isinstance(told, Told)
-        return told
+        self._changes += 1
+        answer, times = self._process.expect(self._told, "all routers have a change", self._seconds + 5)
+        first, *ends = map(float, times.split())
+        return Told(first, ends[-1], tuple(ends), frozenset(_changes(bytes.fromhex(answer))))
 
-    def _heard(self) -> Told | None:
-        told: Told | str | None = self._ours.recv()
-        if isinstance(told, str):
-            raise PeerFailed(f"{self._count} routers: {told}")
-        return told
-
-
-def _serve(told: Connection, port: int, count: int, seconds: float) -> None:
-    try:
-        with ExitStack() as closing, select.epoll() as poll:
-            sockets: dict[int, socket.socket] = {}
-            for begin in range(0, count, AT_ONCE):
-                some = [socket.create_connection((LOOPBACK, port), 10) for _ in range(min(AT_ONCE, count - begin))]
-                sockets |= {closing.enter_context(each).fileno(): each for each in some}
-                question = _synchronise(some, poll, sockets, seconds)
-            told.send(None)
-            while True:
-                seen, question = _follow(question, poll, sockets, seconds)
-                told.send(seen)
-    except Exception as broken:  # the other process must hear of it, whatever it is
-        told.send(f"{type(broken).__name__}: {broken}")
-
-
-def _synchronise(
-    some: Iterable[socket.socket], poll: select.epoll, sockets: dict[int, socket.socket], seconds: float
-) -> bytes:
-    """Fetch everything; the question for what comes after it."""
-    waiting: dict[int, bytes] = {}
-    for each in some:
-        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        each.sendall(query(VERSION))
-        poll.register(each, select.EPOLLIN)
-        waiting[each.fileno()] = b""
-    end = b""
-    while waiting:
-        for descriptor in _ready(poll, seconds, f"{len(waiting)} wait for the whole table"):
-            # only the end matters, and that comes last
-            heard = (waiting.pop(descriptor, b"") + _read(sockets[descriptor]))[-END_LENGTH:]
-            if _ends(heard):
-                end = heard
-            else:
-                waiting[descriptor] = heard
-    return _question(end)
-
-
-def _follow(
-    question: bytes, poll: select.epoll, sockets: dict[int, socket.socket], seconds: float
-) -> tuple[Told, bytes]:
-    """One change, from the first notify of any to the last End of Data of all."""
-    heard: dict[int, bytes] = {}
-    ends: list[float] = []
-    first = 0.0
-    clock = time.monotonic
-    while len(ends) < len(sockets):
-        for descriptor in _ready(poll, seconds, f"{len(sockets) - len(ends)} wait for a change"):
-            piece = _read(sockets[descriptor])
-            if descriptor not in heard:
-                first = first or clock()
-                if len(piece) != 12 or piece[1] != NOTIFY:
-                    raise PeerFailed(f"not a Serial Notify: {piece[:40].hex()}")
-                heard[descriptor] = b""
-                sockets[descriptor].send(question)
-                continue
-            heard[descriptor] += piece
-            if _ends(heard[descriptor]):
-                ends.append(clock())
-    answers = set(heard.values())
-    if len(answers) != 1:
-        raise PeerFailed(f"{len(answers)} different answers")
-    answer = answers.pop()
-    return Told(first, ends[-1], tuple(ends), frozenset(_changes(answer))), _question(answer)
-
-
-def _ready(poll: select.epoll, seconds: float, what: str) -> list[int]:
-    ready = poll.poll(seconds)
-    if not ready:
-        raise PeerFailed(f"{what}, and nothing came for {seconds:g} s")
-    return [descriptor for descriptor, _ in ready]
-
-
-def _read(connection: socket.socket) -> bytes:
-    piece = connection.recv(PIECE)
-    if not piece:
-        raise PeerFailed("the cache hung up")
-    return piece
-
-
-def _ends(heard: bytes) -> bool:
-    end = heard[-END_LENGTH:]
-    return len(end) == END_LENGTH and end[1] == END_OF_DATA and end[4:8] == END_LENGTH.to_bytes(4, "big")
-
-
-def _question(answer: bytes) -> bytes:
-    """The Serial Query for what comes after this answer."""
-    session, serial = answer[-22:-20], answer[-16:-12]
-    return struct.pack(">BB2sI4s", VERSION, SERIAL_QUERY, session, 12, serial)
+    def _told(self) -> tuple[str, str] | None:
+        """The two lines of a change, once they are whole."""
+        whole = self._process.log.read_text().rpartition("\n")[0].splitlines()[1:]
+        return (whole[-2], whole[-1]) if len(whole) == 2 * self._changes else None
 
 
 def _changes(answer: bytes) -> Iterable[tuple[bool, bytes]]:

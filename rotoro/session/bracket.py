@@ -6,7 +6,7 @@ as soon as they come. Nothing else is decided before the end, and nothing of it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -47,11 +47,16 @@ LATEST = np.uint64(0xFFFFFFFF)
 Adopt = Callable[[Ingress], Ingress]
 """Gives an ingress of the peer its number on this side."""
 
+Check = Callable[[Iterable[bytes]], None]
+"""Raises CorruptData for sets that cannot be: records that are not of their table's type."""
+
 
 class Bracket:
     """A change of one table while it is being received."""
 
-    def __init__(self, base: Snapshot, store: AttributeStore, adopt: Adopt, max_sets: int) -> None:
+    def __init__(
+        self, base: Snapshot, store: AttributeStore, adopt: Adopt, max_sets: int, check: Check | None = None
+    ) -> None:
         self.base = base
         """What the change starts from."""
         self.count = 0
@@ -59,6 +64,7 @@ class Bracket:
         self._store = store
         self._adopt = adopt
         self._max_sets = max_sets
+        self._check = check
         self._ingresses: dict[int, Ingress] = {}
         self._sets = np.empty(max_sets, np.uint32)
         """Our number of the peer's attribute set n, at n modulo `max_sets`: the last so many are remembered."""
@@ -89,7 +95,10 @@ class Bracket:
             raise LimitExceeded(f"{end} attribute sets for {self.count} rows so far")
         octets = pdu.octets
         self._count(0, len(octets))
-        own = self._store.intern_all([octets[at:to] for at, to in pairwise(accumulate(pdu.lengths, initial=0))])
+        sets = [octets[at:to] for at, to in pairwise(accumulate(pdu.lengths, initial=0))]
+        if self._check is not None:
+            self._check(sets)
+        own = self._store.intern_all(sets)
         np.put(self._sets, np.arange(first, end), own, mode="wrap")
         self._defined = end
 

@@ -8,26 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rotoro.session.base import clean, report
 from rotoro.session.bracket import Bracket
 from rotoro.session.effects import Effect, Note, Send, Streamed, Update
+from rotoro.table.attributes import AttributeStore
 from rotoro.table.diff import Diff
 from rotoro.table.serial import Position
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire.errors import (
+    BadTypeDefinition,
     CorruptData,
     DigestMismatch,
     DuplicateAnnouncement,
     InvalidRequest,
+    LimitExceeded,
     UnknownTable,
     UnknownWithdrawal,
 )
 from rotoro.wire.pdu import ROTORO
-from rotoro.wire.rotoro import ANY, Begin, BracketKind, Commit, Families, Mode, RecordKind, Subscribe, TableEntry
+from rotoro.wire.rotoro import (
+    ANY,
+    Begin,
+    BracketKind,
+    Commit,
+    Families,
+    Mode,
+    RecordKind,
+    Subscribe,
+    TableEntry,
+    TypeDefinition,
+)
+from rotoro.wire.typed import RecordType
 
 MAX_MISMATCHES = 3
 """After so many digests in a row that differ the connection is given up: starting over does not help."""
+
+MAX_TYPES = 1024
+"""How many record types a session may define."""
+
+_REASON = 1024
+"""How much of a reason with names of a peer goes to the log, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +62,15 @@ class Want:
     scope: int = 0
     scope_address: bytes = b""
     scope_length: int = 0
+    record: RecordType | None = None
+    """Of which type the records must be; None takes every type, and tables of routes and RPKI data."""
 
 
 Select = Callable[[TableEntry], Want | None]
 """Which tables of a catalogue are wanted, and how. Asked anew for each catalogue, so it should stay with its answer."""
+
+StoreFor = Callable[[str, RecordType], AttributeStore]
+"""Which store keeps the records of a table of that name and type: one that has no sets of other kinds."""
 
 
 def follow_all(entry: TableEntry) -> Want | None:
@@ -75,6 +102,10 @@ class FollowedTable:
     """How many commits in a row could not be proved on this connection."""
     pairs: Bracket | None = None
     """What came outside brackets since the last COMMIT."""
+    record: RecordType | None = None
+    """What its records are, in a table of such."""
+    store: AttributeStore | None = None
+    """What keeps them: its own, so that their octets are never taken for path attributes; None for other tables."""
 
     @property
     def streamed(self) -> bool:
@@ -216,13 +247,52 @@ class OpenBracket:
         return (table.pass_on if table.streamed else table.change)(self.rows, commit)
 
 
+class _Listed(NamedTuple):
+    """A wanted table of a catalogue."""
+
+    entry: TableEntry
+    want: Want
+    subscribed: FollowedTable | None
+    """What its number has brought so far in this session."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """A record type that the server has defined."""
+
+    definition: TypeDefinition
+    record: RecordType | None
+    """The same, if we can read such records."""
+    unreadable: str = ""
+    """Why we cannot."""
+
+    @staticmethod
+    def of(definition: TypeDefinition) -> _Type:
+        try:
+            return _Type(definition, RecordType.of(definition))
+        except BadTypeDefinition as wrong:
+            return _Type(definition, None, str(wrong))
+
+    def refused(self, wanted: RecordType | None) -> str:
+        """Why tables of it are not followed where that type is wanted, or any; nothing if they are."""
+        if self.record is None or wanted in (None, self.record):
+            return self.unreadable
+        return f"its records are not of the type {wanted.name} as it is here: {wanted.differences(self.record)} there"
+
+
 class FollowedTables:
     """All tables that a follower has of one server."""
 
-    def __init__(self, select: Select) -> None:
+    def __init__(self, select: Select, store_for: StoreFor | None = None) -> None:
         self.by_name: dict[str, FollowedTable] = {}
+        self.refused: dict[str, str] = {}
+        """Tables that are wanted and listed but cannot be followed, and why."""
         self._select = select
+        self._store_for = store_for or (lambda name, record: AttributeStore())
         self._by_number: dict[int, FollowedTable] = {}
+        self._types: dict[int, _Type] = {}
+        self._waiting: dict[int, list[_Listed]] = {}
+        """Tables whose type is not defined yet, by its number."""
 
     @property
     def receiving(self) -> bool:
@@ -238,7 +308,7 @@ class FollowedTables:
 
     def connected(self) -> None:
         """A new connection, where all numbers mean something else."""
-        self._by_number = {}
+        self._by_number, self._types, self._waiting = {}, {}, {}
         for table in self.by_name.values():
             table.connected()
 
@@ -255,31 +325,75 @@ class FollowedTables:
     def listed(self, entries: Iterable[TableEntry]) -> list[Effect]:
         """A catalogue: subscribe to what is wanted and new; let go of what is no longer there."""
         effects: list[Effect] = []
-        subscribed, self._by_number = self._by_number, {}
+        subscribed, self._by_number, self._waiting = self._by_number, {}, {}
+        wanted: set[str] = set()
         for entry in entries:
             want = self._select(entry)
             if want is not None:
-                effects += self._follow(entry, want, subscribed.get(entry.number))
-        for name in set(self.by_name) - {table.name for table in self._by_number.values()}:
+                wanted.add(entry.name)
+                effects += self._meet(_Listed(entry, want, subscribed.get(entry.number)))
+        for name in set(self.by_name) - wanted:
             effects += self.by_name.pop(name).give_up("served no more")
+        self.refused = {name: why for name, why in self.refused.items() if name in wanted}
         return effects
+
+    def define(self, pdu: TypeDefinition) -> list[Effect]:
+        """A record type: follow the wanted tables that waited for it.
+
+        Raises BadTypeDefinition if it contradicts an earlier definition, LimitExceeded if there are too many.
+        """
+        number = pdu.type_number
+        known = self._types.get(number)
+        if known is not None:
+            if known.definition != pdu:
+                raise BadTypeDefinition(f"record type {number}, {known.definition.name!r}, is defined again, otherwise")
+            return []
+        if len(self._types) >= MAX_TYPES:
+            raise LimitExceeded(f"more than {MAX_TYPES} record types")
+        self._types[number] = _Type.of(pdu)
+        return [effect for listed in self._waiting.pop(number, ()) for effect in self._meet(listed)]
 
     def forget(self, reason: str) -> list[Effect]:
         """Give up all of them."""
         effects = [effect for table in self.by_name.values() for effect in table.give_up(reason)]
         self.by_name.clear()
-        self._by_number = {}
+        self._by_number, self._waiting, self.refused = {}, {}, {}
         return effects
 
-    def _follow(self, entry: TableEntry, want: Want, subscribed: FollowedTable | None) -> list[Effect]:
-        """Follow a listed table; `subscribed` is what its number has brought so far."""
+    def _meet(self, listed: _Listed) -> list[Effect]:
+        """Follow a wanted table, wait until its type is known, or let go of it if the type is another than wanted."""
+        entry, want, _ = listed
+        if entry.kind != RecordKind.TYPED:
+            wrong = f"it has no records of type {want.record.name}" if want.record is not None else ""
+            return self._refuse(entry.name, wrong) if wrong else self._follow(listed, None)
+        found = self._types.get(entry.type_number)
+        if found is None:
+            self._waiting.setdefault(entry.type_number, []).append(listed)
+            return []
+        wrong = found.refused(want.record)
+        return self._refuse(entry.name, wrong) if wrong else self._follow(listed, found.record)
+
+    def _refuse(self, name: str, why: str) -> list[Effect]:
+        """Not this table; said once, and the others go on."""
+        said, self.refused[name] = self.refused.get(name), why
+        table = self.by_name.pop(name, None)
+        if table is not None:
+            return table.give_up(clean(why, _REASON))
+        return [] if said == why else [Note(f"table {clean(name)}: {clean(why, _REASON)}, not followed", warning=True)]
+
+    def _follow(self, listed: _Listed, record: RecordType | None) -> list[Effect]:
+        """Follow a listed table, of records of that type if of such."""
+        entry, want, subscribed = listed
         effects: list[Effect] = []
+        self.refused.pop(entry.name, None)
         table = self.by_name.get(entry.name)
-        if table is not None and (table.kind, table.want) != (entry.kind, want):
+        if table is not None and (table.kind, table.want, table.record) != (entry.kind, want, record):
             effects += table.give_up("another table now")
             table = None
         if table is None:
-            table = self.by_name[entry.name] = FollowedTable(entry.name, entry.kind, want)
+            store = None if record is None else self._store_for(entry.name, record)
+            table = FollowedTable(entry.name, entry.kind, want, record=record, store=store)
+            self.by_name[entry.name] = table
         table.number = entry.number
         self._by_number[entry.number] = table
         if subscribed is None:

@@ -12,14 +12,23 @@ from enum import Enum
 from rotoro.session.base import Session, clean, on
 from rotoro.session.bracket import Adopt, Bracket
 from rotoro.session.effects import Close, Effect, Send, TableStatus, WakeAt
-from rotoro.session.followed import FollowedTable, FollowedTables, OpenBracket, Select, Want, follow_all, follow_rpki
+from rotoro.session.followed import (
+    MAX_TYPES,
+    FollowedTable,
+    FollowedTables,
+    OpenBracket,
+    Select,
+    StoreFor,
+    Want,
+    follow_all,
+    follow_rpki,
+)
 from rotoro.session.parameters import DEFAULT_PARAMETERS, GREETING_SECONDS, KEEPALIVE_SECONDS, Alive, Parameters
 from rotoro.session.payload import Payload
 from rotoro.table.attributes import AttributeStore
 from rotoro.table.snapshot import EMPTY, Snapshot
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.errors import (
-    CorruptData,
     DigestMismatch,
     InvalidRequest,
     ProtocolError,
@@ -54,13 +63,11 @@ __all__ = [
     "FollowingPeer",
     "Select",
     "State",
+    "StoreFor",
     "Want",
     "follow_all",
     "follow_rpki",
 ]
-
-MAX_TYPES = 1024
-"""How many record types a session may define."""
 
 
 class State(Enum):
@@ -78,7 +85,11 @@ _OPENING = (State.GREETING, State.WAITING, State.LEARNING)
 
 
 class FollowingPeer(Session):
-    """All our conversations with one server."""
+    """All our conversations with one server.
+
+    Path attributes go to `store`, and the records of each typed table to the store that `store_for` names for it: one
+    of its own unless told otherwise, found in `tables`, to be swept by whoever keeps the session.
+    """
 
     closed = State.DISCONNECTED
     version = ROTORO
@@ -89,8 +100,9 @@ class FollowingPeer(Session):
         store: AttributeStore,
         adopt: Adopt,
         parameters: Parameters = DEFAULT_PARAMETERS,
+        store_for: StoreFor | None = None,
     ) -> None:
-        self._followed = FollowedTables(select)
+        self._followed = FollowedTables(select, store_for)
         self.state: Enum = State.DISCONNECTED
         self.name = ""
         """What the server calls itself."""
@@ -107,8 +119,12 @@ class FollowingPeer(Session):
         self._own = parameters
         self._alive = Alive(KEEPALIVE_SECONDS, 0.0)
         self._deadline = 0.0
-        self._types: dict[int, TypeDefinition] = {}
         self._open: OpenBracket | None = None
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The tables that are wanted and listed but cannot be followed, because of their record types, and why."""
+        return self._followed.refused
 
     @property
     def receiving(self) -> bool:
@@ -125,7 +141,7 @@ class FollowingPeer(Session):
     def start(self, now: float) -> list[Effect]:
         """Connected: HELLO, alone in its segment, so that it ends well with peers that never heard of us."""
         self.state = State.GREETING
-        self._types, self._open = {}, None
+        self._open = None
         self.retry_seconds = 0
         self._followed.connected()
         self._deadline = now + GREETING_SECONDS
@@ -200,8 +216,10 @@ class FollowingPeer(Session):
 
     # --- data -------------------------------------------------------------------------------------------------------
 
-    def _new_bracket(self, base: Snapshot) -> Bracket:
-        return Bracket(base, self._store, self._adopt, self._own.max_sets)
+    def _new_bracket(self, table: FollowedTable, base: Snapshot) -> Bracket:
+        store = self._store if table.store is None else table.store
+        check = None if table.record is None else table.record.check
+        return Bracket(base, store, self._adopt, self._own.max_sets, check)
 
     def _target(self, number: int, pdu: Pdu) -> Bracket:
         """Where route data of a table goes: the open bracket, or the pairs of a streamed table."""
@@ -213,7 +231,7 @@ class FollowingPeer(Session):
         if not table.streamed:
             raise InvalidRequest(f"{pdu.title} of table {table.name} outside a bracket")
         if table.pairs is None:
-            table.pairs = self._new_bracket(EMPTY)
+            table.pairs = self._new_bracket(table, EMPTY)
         return table.pairs
 
 
@@ -238,16 +256,12 @@ def _begin(peer: FollowingPeer, pdu: Begin, now: float) -> list[Effect]:
     table = peer._followed.get(pdu.table, "a bracket")
     table.check_begin(pdu)
     base = EMPTY if pdu.kind == BracketKind.SNAPSHOT else table.snapshot
-    peer._open = OpenBracket(table, pdu, peer._new_bracket(base))
+    peer._open = OpenBracket(table, pdu, peer._new_bracket(table, base))
     return []
 
 
 def _define_type(peer: FollowingPeer, pdu: TypeDefinition, now: float) -> list[Effect]:
-    if peer._types.setdefault(pdu.type_number, pdu) != pdu:
-        raise CorruptData(f"record type {pdu.type_number} is defined again, otherwise")
-    if len(peer._types) > MAX_TYPES:
-        raise CorruptData(f"more than {MAX_TYPES} record types")
-    return []
+    return peer._followed.define(pdu)
 
 
 def _take_ingress(peer: FollowingPeer, pdu: IngressState, now: float) -> list[Effect]:
@@ -331,7 +345,6 @@ TRANSITIONS = dict([
     on(State.OPEN,           Commit,         _commit_pairs,   State.OPEN),
     on(State.OPEN,           ErrorReport,    Session.hang_up, State.DISCONNECTED),
     on(State.OPEN,           Goodbye,        _leave_session,  State.DISCONNECTED),
-    on(State.IN_BRACKET,     TypeDefinition, _define_type,    State.IN_BRACKET),
     on(State.IN_BRACKET,     IngressState,   _take_ingress,   State.IN_BRACKET),
     on(State.IN_BRACKET,     AttributeSets,  _take_sets,      State.IN_BRACKET),
     on(State.IN_BRACKET,     Routes4,        _take_routes,    State.IN_BRACKET),

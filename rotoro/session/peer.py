@@ -111,6 +111,8 @@ class ServingPeer(Session):
         self.max_pdu = parameters.max_pdu
         self._own = parameters
         self._theirs = parameters.pdu
+        self._defined: set[int] = set()
+        """The record types that the follower has been told, by number."""
         self._cursors: dict[int, _Cursor] = {}
         self._sending = False
         self._alive = Alive(parameters.keepalive, 0.0)
@@ -149,7 +151,7 @@ class ServingPeer(Session):
         """A table came or went."""
         # Who has not sent PARAMS yet has a catalogue all the same: the one of the greeting.
         listening = self.state in (State.WAITING, State.OPEN)
-        return [Send(ROTORO, Catalogue(self._tables.entries))] if listening else []
+        return self._catalogue() if listening else []
 
     def status_changed(self, table: ServedTable) -> list[Effect]:
         """The unit behind a table fares differently."""
@@ -206,6 +208,12 @@ class ServingPeer(Session):
             return None
         return UnexpectedVersion(f"version {version} in a Rotoro session")
 
+    def _catalogue(self) -> list[Effect]:
+        """The catalogue, and right behind it what the follower does not know yet of the record types in it."""
+        new = [pdu for pdu in self._tables.definitions if pdu.type_number not in self._defined]
+        self._defined.update(pdu.type_number for pdu in new)
+        return [Send(ROTORO, pdu) for pdu in (Catalogue(self._tables.entries), *new)]
+
     def _end(self, close: Close) -> list[Effect]:
         self.state = State.CLOSED
         self._leave_all()
@@ -254,7 +262,7 @@ def status(table: ServedTable) -> Status:
 
 
 def _greet(peer: ServingPeer, pdu: Hello, now: float) -> list[Effect]:
-    return [Send(ROTORO, HelloAck(0)), Send(ROTORO, peer._own.pdu), Send(ROTORO, Catalogue(peer._tables.entries))]
+    return [Send(ROTORO, HelloAck(0)), Send(ROTORO, peer._own.pdu), *peer._catalogue()]
 
 
 def _refuse_major(peer: ServingPeer, foreign: Foreign, now: float) -> list[Effect]:

@@ -15,7 +15,8 @@ from rotoro.table.slots import VRP4, VRP6, RouteSlot, Slot
 from rotoro.table.snapshot import Snapshot
 from rotoro.wire.bulk import as_octets
 from rotoro.wire.errors import LimitExceeded
-from rotoro.wire.rotoro import ANY, Families, Health, RecordKind, ScopeKind, Subscribe, TableEntry
+from rotoro.wire.rotoro import ANY, Families, Health, RecordKind, ScopeKind, Subscribe, TableEntry, TypeDefinition
+from rotoro.wire.typed import RecordType
 
 MAX_PARTS = 256
 """In how many different parts a table may be followed at a time; each is kept and encoded on its own."""
@@ -110,15 +111,32 @@ class ServedTable:
     """Whether the first load is complete."""
     text: str = ""
     counters: tuple[tuple[str, int], ...] = ()
+    record: RecordType | None = None
+    """What its records are, in a table of kind TYPED: its attribute sets are records of that type."""
     _parts: dict[Scope, _Part] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.kind == RecordKind.TYPED) != (self.record is not None):
+            raise ValueError(f"table {self.name} of {self.kind.name} with the record type {self.record}")
+
+    @property
+    def type_number(self) -> int:
+        """The number of its record type in the catalogue: its own, since each table has one type; 0 if it has none."""
+        return 0 if self.record is None else self.number
 
     @property
     def entry(self) -> TableEntry:
         """Its line in the catalogue."""
-        history = self.history
-        position, count = history.position, history.snapshot.count
         return TableEntry(
-            self.number, self.kind, Families.BOTH, self.health, 0, count, position.epoch, position.serial, self.name
+            number=self.number,
+            kind=self.kind,
+            families=Families.BOTH,
+            health=self.health,
+            type_number=self.type_number,
+            count=self.history.snapshot.count,
+            epoch=self.history.position.epoch,
+            serial=self.history.position.serial,
+            name=self.name,
         )
 
     def join(self, scope: Scope) -> History:
@@ -178,10 +196,13 @@ class ServedTables:
     def __init__(self, tables: tuple[ServedTable, ...] = ()) -> None:
         self._tables = {table.number: table for table in tables}
 
-    def add(self, name: str, kind: RecordKind, history: History) -> ServedTable:
-        """Serve one more table, under the next number."""
+    def add(self, name: str, kind: RecordKind, history: History, record: RecordType | None = None) -> ServedTable:
+        """Serve one more table, under the next number; one of kind TYPED has records of that type.
+
+        Raises ValueError if only one of both is given.
+        """
         number = max(self._tables, default=0) + 1
-        table = self._tables[number] = ServedTable(number, name, kind, history)
+        table = self._tables[number] = ServedTable(number, name, kind, history, record=record)
         return table
 
     def get(self, number: int) -> ServedTable | None:
@@ -192,3 +213,9 @@ class ServedTables:
     def entries(self) -> tuple[TableEntry, ...]:
         """The catalogue."""
         return tuple(table.entry for table in self._tables.values())
+
+    @property
+    def definitions(self) -> tuple[TypeDefinition, ...]:
+        """The record types that the catalogue names."""
+        typed = ((table.record, table.type_number) for table in self._tables.values())
+        return tuple(record.definition(number) for record, number in typed if record is not None)
