@@ -25,8 +25,9 @@ from rotoro.table.snapshot import Snapshot
 from rotoro.wire import Decoder, Pdu
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.codec import decode
+from rotoro.wire.rotoro import FieldType, RecordKind
 from rotoro.wire.rotoro import Mode as Wish
-from rotoro.wire.rotoro import RecordKind
+from rotoro.wire.typed import Field, RecordType
 from tests.data import ROOT
 from tests.session.worlds import Model, aspa, providers, router_key, snapshot, vrp
 from tests.simulator import Client, Server, Simulator, Weather
@@ -49,6 +50,21 @@ def routes() -> tuple[Snapshot, Snapshot]:
     slot = RouteSlot(4, peer, store)
     before: Model = {(slot, keys[0]): (first, 1_700_000_000), (slot, keys[1]): (second, 1_700_000_000)}
     after: Model = {(slot, keys[0]): (second, 1_700_000_005), (slot, keys[2]): (second, 1_700_000_005)}
+    return snapshot(before), snapshot(after)
+
+
+SEEN = RecordType("Seen", (Field("by", FieldType.ASN), Field("paths", FieldType.AS_PATH, repeated=True)))
+
+
+def records() -> tuple[Snapshot, Snapshot]:
+    """A small table of records, three of which two are equal, and what becomes of it."""
+    store = AttributeStore()
+    peer = Ingress(7, IngressKind.BGP, bytes((192, 0, 2, 1)), 64496, name="one")
+    slot = RouteSlot(4, peer, store)
+    first, second = (SEEN.encode((64496, (((2, (64496, number)),),))) for number in (64497, 64498))
+    keys = [bytes((10, number, 0, 0, 16)) + bytes(4) for number in (1, 2, 3)]
+    before: Model = {(slot, key): (octets, 0) for key, octets in zip(keys, (first, first, second), strict=True)}
+    after: Model = {(slot, keys[0]): (first, 0), (slot, keys[1]): (SEEN.encode((64496, None)), 0)}
     return snapshot(before), snapshot(after)
 
 
@@ -153,14 +169,20 @@ def plain(model: Any, versions: tuple[int, ...] = (0, 1, 2), known: int = 2) -> 
     return Stage(RouterSession("rtr", known), lambda first: CacheSession(CacheData.of(table, SESSION), versions), table)
 
 
-def ours(first_state: Any, wish: Wish = Wish.FOLLOW, mode: Mode = Mode.ROTORO, rotoro: bool = True) -> Stage:
-    """A client that knows Rotoro, and a server that does, or does not."""
+def ours(
+    first_state: Any,
+    wish: Wish = Wish.FOLLOW,
+    mode: Mode = Mode.ROTORO,
+    rotoro: bool = True,
+    record: RecordType | None = None,
+) -> Stage:
+    """A client that knows Rotoro, and a server that does, or does not; records of that type, if of one."""
     table, tables = History(EPOCH, 1), ServedTables()
     table.commit(first_state if isinstance(first_state, Snapshot) else snapshot(first_state))
     kind = RecordKind.ROUTES if isinstance(first_state, Snapshot) else RecordKind.RPKI
-    tables.add("one", kind, table)
+    tables.add("one", kind if record is None else RecordKind.TYPED, table, record)
     data = CacheData.of(table, SESSION)
-    follower = FollowingPeer(lambda entry: Want(wish), AttributeStore(), lambda ingress: ingress)
+    follower = FollowingPeer(lambda entry: Want(wish, record=record), AttributeStore(), lambda ingress: ingress)
     session = ClientSession(mode, follower, RouterSession("rtr"))
     return Stage(session, lambda first: serve(first, tables, data) if rotoro else CacheSession(data), table)
 
@@ -254,6 +276,15 @@ def rotoro_tables() -> Stage:
     return stage
 
 
+def rotoro_records() -> Stage:
+    """A table of records of a declared type: behind the catalogue its type, then rows as of routes; then a change."""
+    before, after = records()
+    stage = ours(before, record=SEEN)
+    stage.connect()
+    stage.commit(after)
+    return stage
+
+
 def rotoro_rpki() -> Stage:
     """The same with RPKI data, and a follower that comes back."""
     stage = ours(TWO)
@@ -311,6 +342,7 @@ STORIES = (
     an_error,
     oldest_version,
     rotoro_tables,
+    rotoro_records,
     rotoro_rpki,
     rotoro_stream,
     digest_mismatch,

@@ -8,14 +8,14 @@ place in them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from rotoro.session.base import Session, octets, on, report
 from rotoro.session.effects import Close, Effect, Note, Send, Stream, WakeAt
 from rotoro.session.payload import DEFAULT_TIMERS, RtrEncoder, Timers
-from rotoro.table.encoded import Encoded
 from rotoro.table.history import History
+from rotoro.table.serial import Position
 from rotoro.wire.decoder import Foreign
 from rotoro.wire.errors import (
     CacheRestart,
@@ -62,6 +62,50 @@ class State(Enum):
     CLOSED = "closed"
 
 
+class Current:
+    """What all routers of one version are told at present: a diff goes to thousands, and nearly all ask the same."""
+
+    __slots__ = ("_answer", "_history", "_notify", "_position", "_since", "encoder")
+
+    def __init__(self, history: History, encoder: RtrEncoder) -> None:
+        self.encoder = encoder
+        """Who writes the answers."""
+        self._history = history
+        self._position: Position | None = None
+        """What `_notify` and `_answer` are about."""
+        self._since = -1
+        self._answer: Stream | None = None
+        self._notify = self._notify_of(0)
+
+    @property
+    def notify(self) -> Send:
+        """What tells of the serial."""
+        if self._position is not self._history.position:
+            self._turn(self._history.position)
+        return self._notify
+
+    @property
+    def snapshot(self) -> Stream:
+        """The answer to a Reset Query."""
+        return Stream(self._history.encoded_snapshot(self.encoder).chunks)
+
+    def since(self, serial: int) -> Stream | None:
+        """The answer to a Serial Query; None if the router has to start over."""
+        if self._position is not self._history.position:
+            self._turn(self._history.position)
+        if self._since != serial:
+            found = self._history.encoded_since(serial, self.encoder)
+            self._since, self._answer = serial, None if found is None else Stream(found.chunks)
+        return self._answer
+
+    def _turn(self, position: Position) -> None:
+        self._position, self._since, self._answer = position, -1, None
+        self._notify = self._notify_of(position.rtr_serial)
+
+    def _notify_of(self, serial: int) -> Send:
+        return Send(self.encoder.version, SerialNotify(self.encoder.session, serial))
+
+
 @dataclass(frozen=True, slots=True)
 class CacheData:
     """What the sessions of one cache serve: the data, a session id for each version, and the timers."""
@@ -69,6 +113,7 @@ class CacheData:
     history: History
     sessions: Mapping[int, int]
     timers: Timers = DEFAULT_TIMERS
+    _current: dict[int, Current] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def of(
@@ -85,9 +130,13 @@ class CacheData:
         """The versions that are served: those that have a session id."""
         return tuple(sorted(self.sessions))
 
-    def encoder(self, version: int) -> RtrEncoder:
-        """Who writes the answers of a version."""
-        return RtrEncoder(version, self.sessions[version], self.timers)
+    def current(self, version: int) -> Current:
+        """What routers of a version are told at present."""
+        current, session = self._current.get(version), self.sessions[version]
+        if current is None or current.encoder.session != session:  # which a cache that begins anew changes
+            current = Current(self.history, RtrEncoder(version, session, self.timers))
+            self._current[version] = current
+        return current
 
 
 class CacheSession(Session):
@@ -225,37 +274,37 @@ class CacheSession(Session):
             # RFC 8210 section 8.4: not fatal, the router asks again or is notified.
             error = NoDataAvailable("no data yet")
             return [Send(self.version, ErrorReport(error.code, b"", str(error)))]
-        encoder = self._data.encoder(self.version)
+        current, session = self._data.current(self.version), self.session_id
         if isinstance(query, ResetQuery):
-            return self._send(history.encoded_snapshot(encoder), now)
-        if query.session != encoder.session:
+            return self._send(current.snapshot, now)
+        if query.session != session:
             if self._established:
-                raise CorruptData(f"session {query.session} where {encoder.session} was agreed")
+                raise CorruptData(f"session {query.session} where {session} was agreed")
             # 8210bis section 5.3: on a fresh connection a foreign session is not an error, only of no use.
             return [Send(self.version, CacheReset())]
         self._established = True
-        answer = history.encoded_since(query.serial, encoder)
+        answer = current.since(query.serial)
         return [Send(self.version, CacheReset())] if answer is None else self._send(answer, now)
 
-    def _send(self, answer: Encoded, now: float) -> list[Effect]:
+    def _send(self, answer: Stream, now: float) -> list[Effect]:
         self.state = State.ANSWERING
         self._established = True
         self.serial = self._data.history.serial
         stalled_at = now + STALLED_RETRIES * self._data.timers.retry
-        return [Stream(answer.chunks), WakeAt(stalled_at)]
+        return [answer, WakeAt(stalled_at)]
 
     def _notify(self, now: float) -> list[Effect]:
         """Tell of a new serial, if the router may be told now (RFC 8210 section 8.2): else when it may."""
-        history = self._data.history
         if self.state is not State.READY or not self._owes_notify:
             return []
+        history = self._data.history
         if not history.ready or history.serial == self.serial:
             self._owes_notify = False
             return []
         if now < self._notified + NOTIFY_SECONDS:
             return [WakeAt(self._notified + NOTIFY_SECONDS)]
         self._owes_notify, self._notified = False, now
-        return [Send(self.version, SerialNotify(self._data.sessions[self.version], history.serial))]
+        return [self._data.current(self.version).notify]
 
 
 def _query(cache: CacheSession, query: SerialQuery | ResetQuery, now: float) -> list[Effect]:

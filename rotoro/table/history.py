@@ -144,6 +144,10 @@ class History:
         """Apply this to the current snapshot; like `commit`. Raises MisplacedDiff if it does not start from there."""
         return self._advance(diff, diff.apply(self.snapshot))
 
+    def recast(self, snapshot: Snapshot) -> None:
+        """The same records in another form take the place of the current snapshot; nobody has to be told."""
+        self.state = State(self.position, snapshot)
+
     def since(self, start: int | Position) -> Diff | None:
         """What changed since an RTR serial or a position, or None if the follower has to start over."""
         behind = self._behind(start)

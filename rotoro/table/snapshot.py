@@ -68,6 +68,11 @@ class Snapshot(Mapping[Slot, Records]):
         """Octets of memory that the records take; what snapshots share counts in each."""
         return sum(own.nbytes for own in self._records.values())
 
+    @property
+    def counts(self) -> Mapping[Slot, int]:
+        """How many records each slot has."""
+        return {slot: len(own) for slot, own in self._records.items()}
+
     def records(self, slot: Slot) -> Records:
         """The records of a slot, which may be none."""
         own = self._records.get(slot)

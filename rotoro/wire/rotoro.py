@@ -235,7 +235,7 @@ class TypeField(Part):
 
 @pdu(32, versions=(ROTORO,))
 class TypeDefinition(Pdu):
-    """Defines a record type, once per session, before a record of it."""
+    """Defines a record type, once per session, behind the first catalogue that names it."""
 
     type_number: TypeNumber
     name: Name
@@ -277,7 +277,7 @@ class IngressState(Pdu):
 
 @pdu(34, versions=(ROTORO,))
 class AttributeSets(Pdu):
-    """Defines attribute sets for the rows of the same bracket: the path attributes as BGP writes them (RFC 4271)."""
+    """Defines attribute sets for the rows of the same bracket: path attributes (RFC 4271), or records of a type."""
 
     table: TableNumber
     first: SetNumber
@@ -366,7 +366,7 @@ class Routes6(Pdu):
 
 @pdu(40, versions=(ROTORO,))
 class TypedRecords(Pdu):
-    """A run of records of a declared type: prefix and fields, fixed columns first, then variable ones with lengths."""
+    """A run of records of a declared type. Nobody sends it: records travel as the attribute sets of rows."""
 
     table: TableNumber
     flags: Announced

@@ -21,7 +21,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -36,6 +36,9 @@ MAX_FIELDS = 255
 
 MAX_OCTETS = (1 << 16) - 1
 """How many octets a record may have: as many as ATTRIBUTE SETS can tell."""
+
+Path = tuple[tuple[int, tuple[int, ...]], ...]
+"""An AS path: its segments, each its kind and its AS numbers."""
 
 _TOLD_DIFFERENCES = 3
 
@@ -209,15 +212,19 @@ def _number(code: str) -> _Form:
     return _Form(layout.pack, read)
 
 
-def _numbers(code: str) -> _Form:
-    size = struct.calcsize(f">{code}")
+@lru_cache(maxsize=1024)
+def _row(count: int, code: str) -> struct.Struct:
+    return struct.Struct(f">{count}{code}")
 
+
+def _numbers(code: str) -> _Form:
     def write(values: Any) -> bytes:
-        return struct.pack(f">H{_listed(values)}{code}", len(values), *values)
+        count = _listed(values)
+        return _COUNT.pack(count) + _row(count, code).pack(*values)
 
     def read(octets: bytes, at: int) -> tuple[tuple[int, ...], int]:
-        (count,) = _COUNT.unpack_from(octets, at)
-        return struct.unpack_from(f">{count}{code}", octets, at + 2), at + 2 + count * size
+        layout = _row(_COUNT.unpack_from(octets, at)[0], code)
+        return layout.unpack_from(octets, at + 2), at + 2 + layout.size
 
     return _Form(write, read)
 
@@ -254,7 +261,7 @@ def _taken(octets: bytes, at: int, size: int) -> bytes:
     return found
 
 
-def _write_bool(value: Any) -> bytes:
+def _write_bool(value: object) -> bytes:
     if not isinstance(value, bool):
         raise TypeError(f"{type(value).__name__} where a bool should be")
     return b"\1" if value else b"\0"
@@ -267,7 +274,7 @@ def _read_bool(octets: bytes, at: int) -> tuple[bool, int]:
     return value == 1, at + 1
 
 
-def _write_large(value: Any) -> bytes:
+def _write_large(value: int) -> bytes:
     return int.to_bytes(value, 12)
 
 
@@ -281,7 +288,7 @@ def _bits(address: bytes) -> int:
     return 8 * len(address)
 
 
-def _write_address(value: Any) -> bytes:
+def _write_address(value: bytes) -> bytes:
     return bytes((_bits(value) // 8,)) + value
 
 
@@ -298,7 +305,7 @@ def _check_prefix(address: bytes, length: int) -> None:
         raise ValueError(f"{address.hex()}/{length} is no prefix")
 
 
-def _write_prefix(value: Any) -> bytes:
+def _write_prefix(value: tuple[bytes, int]) -> bytes:
     address, length = value
     _check_prefix(address, length)
     return bytes((len(address), length)) + address
@@ -311,8 +318,8 @@ def _read_prefix(octets: bytes, at: int) -> tuple[tuple[bytes, int], int]:
     return (address, length), at + 2 + size
 
 
-def _write_octets(value: Any) -> bytes:
-    return _COUNT.pack(len(value)) + value  # type: ignore[no-any-return]
+def _write_octets(value: bytes) -> bytes:
+    return _COUNT.pack(len(value)) + value
 
 
 def _read_octets(octets: bytes, at: int) -> tuple[bytes, int]:
@@ -320,7 +327,7 @@ def _read_octets(octets: bytes, at: int) -> tuple[bytes, int]:
     return _taken(octets, at + 2, size), at + 2 + size
 
 
-def _write_text(value: Any) -> bytes:
+def _write_text(value: str) -> bytes:
     return _write_octets(value.encode())
 
 
@@ -329,13 +336,13 @@ def _read_text(octets: bytes, at: int) -> tuple[str, int]:
     return text.decode(), end
 
 
-def _write_path(value: Any) -> bytes:
+def _write_path(value: Path) -> bytes:
     return _write_octets(b"".join(_segment(kind, numbers) for kind, numbers in value))
 
 
 def _segment(kind: int, numbers: tuple[int, ...]) -> bytes:
     _check_segment(kind, len(numbers))
-    return struct.pack(f">BB{len(numbers)}I", kind, len(numbers), *numbers)
+    return bytes((kind, len(numbers))) + _row(len(numbers), "I").pack(*numbers)
 
 
 def _check_segment(kind: int, count: int) -> None:
@@ -343,14 +350,14 @@ def _check_segment(kind: int, count: int) -> None:
         raise ValueError(f"an AS_PATH segment of type {kind} with {count} numbers")
 
 
-def _read_path(octets: bytes, at: int) -> tuple[tuple[tuple[int, tuple[int, ...]], ...], int]:
+def _read_path(octets: bytes, at: int) -> tuple[Path, int]:
     path, end = _read_octets(octets, at)
     segments = []
     at = 0
     while at < len(path):
         kind, count = path[at], path[at + 1]
         _check_segment(kind, count)
-        segments.append((kind, struct.unpack_from(f">{count}I", path, at + 2)))
+        segments.append((kind, _row(count, "I").unpack_from(path, at + 2)))
         at += 2 + 4 * count
     return tuple(segments), end
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,18 @@ class BracketTests(SynchronousTestCase):
         self.assertEqual(self.bracket.count, 2)
         (rows,) = self.bracket.rows()
         self.assertEqual((rows.slot.name, len(rows.keys)), ("route4 of ingress 70", 2))
+
+    def test_sets_that_cannot_be_are_not_kept(self) -> None:
+        def check(sets: Iterable[bytes]) -> None:
+            checked.extend(sets)
+            raise CorruptData("no record")
+
+        checked: list[bytes] = []
+        before = list(self.store.octets)
+        bracket = Bracket(EMPTY, self.store, lambda ingress: ingress, 100, check)
+        self.assertRaises(CorruptData, bracket.define_sets, SETS)
+        self.assertEqual(checked, [bytes.fromhex("40010100"), bytes.fromhex("40010101")])
+        self.assertEqual(self.store.octets, before)
 
     def test_the_last_row_of_a_key_wins(self) -> None:
         self.bracket.define_sets(SETS)

@@ -23,7 +23,8 @@ from rotoro.session.tables import Scope, ServedTables
 from rotoro.table.attributes import AttributeStore
 from rotoro.table.slots import RouteSlot
 from rotoro.table.snapshot import Snapshot
-from rotoro.wire.rotoro import Mode, RecordKind, ScopeKind, TableEntry
+from rotoro.wire.rotoro import FieldType, Mode, RecordKind, ScopeKind, TableEntry
+from rotoro.wire.typed import Field, RecordType
 from tests.session.worlds import RPKI, Model, Routes, applied, changes, history, in_version, recounted, snapshot, vrps
 from tests.simulator import Client, Server, Simulator, Weather
 
@@ -166,6 +167,7 @@ class OldNet(RtrNet):
 class RotoroNet(Net):
     """Followers in the three modes, and a router, on one port."""
 
+    record: RecordType | None = None
     pool = {**RPKI, **ROUTES.pool}
     wants = (
         Want(),
@@ -180,7 +182,8 @@ class RotoroNet(Net):
 
     def restarted(self) -> None:
         self.tables = ServedTables()
-        self.tables.add("all", RecordKind.ROUTES, self.history)
+        kind = RecordKind.ROUTES if self.record is None else RecordKind.TYPED
+        self.tables.add("all", kind, self.history, self.record)
 
     @rule(which=st.integers(0, 9), number=st.integers(1, 3))
     def damage(self, which: int, number: int) -> None:
@@ -243,6 +246,17 @@ class RotoroNet(Net):
             assert self.pairs == _contents(self.history.snapshot)
 
 
+SEEN = RecordType("Seen", (Field("count", FieldType.U32), Field("tags", FieldType.STRING, repeated=True)))
+RECORDS = [(SEEN.encode(values), 0) for values in ((1, None), (2, ("a",)), (None, ()))]
+
+
+class TypedNet(RotoroNet):
+    """The same with records of a declared type, which followers check."""
+
+    record = SEEN
+    pool = dict.fromkeys(ROUTES.pool, RECORDS)
+
+
 def _wanted(want: Want, entry: TableEntry) -> Want:
     return want
 
@@ -273,3 +287,6 @@ class ConvergenceTests(SynchronousTestCase):
 
     def test_followers_in_all_modes(self) -> None:
         run_state_machine_as_test(RotoroNet, settings=modest)
+
+    def test_followers_of_typed_records(self) -> None:
+        run_state_machine_as_test(TypedNet, settings=settings(modest, max_examples=10))

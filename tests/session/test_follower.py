@@ -15,7 +15,7 @@ from rotoro.table.history import History
 from rotoro.table.history import State as TableState
 from rotoro.table.serial import Position
 from rotoro.table.snapshot import EMPTY, Snapshot
-from rotoro.wire.errors import CorruptData, TransportFailed
+from rotoro.wire.errors import BadTypeDefinition, CorruptData, TransportFailed
 from rotoro.wire.pdu import ROTORO, Pdu
 from rotoro.wire.rotoro import (
     Begin,
@@ -150,7 +150,7 @@ class BracketTests(FollowerCase):
         self.assertEqual(self.hear(kind, kind), [])
         told = report(self.hear(replace(kind, name="Other")))
         assert told is not None
-        self.assertEqual(told.code, 0)
+        self.assertEqual(told.code, BadTypeDefinition.code)
 
     def test_status(self) -> None:
         self.load()

@@ -1,0 +1,148 @@
+"""A table shown through a filter, without a copy of it.
+
+Each change of the table west of it is filtered on both sides, as it was and as it is, and that makes the exact change
+of what is shown: a route that the filter has let pass is withdrawn when it goes, one that it has not is not. What is
+shown as a whole is computed when somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rotonda.filters.routes import RouteFilter
+from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
+from rotoro.table.digest import MODULUS, total
+
+
+class FilteredSnapshot(Snapshot):
+    """A snapshot through a filter: count and digest are known, records are computed when they are asked for.
+
+    The slot that was asked for last is remembered, for whoever goes through all of them.
+    """
+
+    __slots__ = ("_counts", "_filter", "_last", "_slots", "west")
+
+    def __init__(self, west: Snapshot, filter: RouteFilter, counts: dict[Slot, int], digest: int) -> None:
+        """Take over how many records of each slot pass; `filtered` finds out."""
+        ordered = sorted(
+            ((filter.slot(slot), slot) for slot in west if isinstance(slot, RouteSlot)), key=lambda pair: pair[0].order
+        )
+        super().__init__({}, sum(counts.values()), digest)
+        self.west = west
+        self._filter = filter
+        self._counts = counts
+        self._slots: dict[Slot, RouteSlot] = {shown: slot for shown, slot in ordered if counts.get(shown)}
+        self._last: tuple[Slot, Records] | None = None
+
+    def __getitem__(self, slot: Slot) -> Records:
+        own = self._slots[slot]
+        if self._last is None or self._last[0] != slot:
+            self._last = slot, self._filter.run(own, self.west[own], effects=False)
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self._slots)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Snapshot):
+            return NotImplemented
+        return self.digest == other.digest and list(self) == list(other) and all(self[s] == other[s] for s in self)
+
+    __hash__ = None  # as of every snapshot
+
+    @property
+    def nbytes(self) -> int:
+        """Nothing is kept here."""
+        return 0
+
+    @property
+    def counts(self) -> dict[Slot, int]:
+        """How many records each slot has."""
+        return {slot: self._counts[slot] for slot in self._slots}
+
+    def records(self, slot: Slot) -> Records:
+        """The records of a slot, which may be none."""
+        return self[slot] if slot in self._slots else Records.none(slot)
+
+    def stored(self) -> Snapshot:
+        """The same as an ordinary snapshot, with all records in memory."""
+        return Snapshot({slot: self[slot] for slot in self}, self.count, self.digest)
+
+
+def filtered(west: Snapshot, filter: RouteFilter, *, effects: bool) -> FilteredSnapshot:
+    """A snapshot through a filter; looks at all of it."""
+    counts: dict[Slot, int] = {}
+    digest = 0
+    for slot, records in west.items():
+        if isinstance(slot, RouteSlot):
+            shown, own = filter.slot(slot), filter.run(slot, records, effects=effects)
+            counts[shown] = len(own)
+            digest += total(shown.hashes(own.keys, own.values))
+    return FilteredSnapshot(west, filter, counts, digest % MODULUS)
+
+
+def filtered_diff(diff: Diff, filter: RouteFilter) -> Diff:
+    """What a change of a table changes in what is shown of it; what is new has its effects."""
+    changes: dict[Slot, Change] = {}
+    for slot, change in diff.items():
+        if isinstance(slot, RouteSlot):
+            before = filter.run(slot, change.before, effects=False)
+            after = filter.run(slot, change.after)
+            changes[filter.slot(slot)] = Change.between(before, after)
+    return Diff.of(changes)
+
+
+class FilteredTable:
+    """The east side of a virtual RIB: a history that follows another through a filter."""
+
+    def __init__(self, west: History, filter: RouteFilter, history: History) -> None:
+        self.history = history
+        self._west = west
+        self.filter = filter
+        if west.ready:
+            history.commit(filtered(west.snapshot, filter, effects=True))
+        self._stop = west.subscribe(self._follow)
+
+    def use(self, filter: RouteFilter) -> Diff | None:
+        """Show the table through another filter from now on; returns what that changes, if anything."""
+        before, self.filter = self.history.snapshot, filter
+        if not self._west.ready:
+            return None
+        after = filtered(self._west.snapshot, filter, effects=False)
+        return self._show(after, _between(before, after))
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._stop()
+        self.history.close()
+
+    def _follow(self, diff: Diff) -> None:
+        shown = self.history.snapshot
+        west = self._west.snapshot
+        if not isinstance(shown, FilteredSnapshot):  # nothing was shown yet
+            self.history.commit(filtered(west, self.filter, effects=True))
+            return
+        own = filtered_diff(diff, self.filter)
+        counts = dict(shown.counts)
+        for slot, change in own.items():
+            counts[slot] = counts.get(slot, 0) + len(change.after) - len(change.before)
+        after = FilteredSnapshot(west, self.filter, counts, (shown.digest + own.digest_change) % MODULUS)
+        self._show(after, own)
+
+    def _show(self, after: FilteredSnapshot, diff: Diff) -> Diff | None:
+        """What the table was before is not looked at any more, even if nothing changes in what is shown."""
+        changed = self.history.commit(after, diff)
+        if changed is None:
+            self.history.recast(after)
+        return changed
+
+
+def _between(before: Snapshot, after: FilteredSnapshot) -> Diff:
+    """What differs; slot by slot, so that no more than one of them is in memory at a time."""
+    if before is EMPTY:
+        return Diff.between(before, after)
+    changes = {slot: Change.between(before.records(slot), after.records(slot)) for slot in {**before, **after}}
+    return Diff(changes, after.digest - before.digest)
