@@ -95,4 +95,4 @@ wheel: $(VENV)/for-tests
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis
-	find rotoro daemons -name '*.so' -o -name '_bulk.c' | xargs rm -f
+	find rotoro daemons -name '*.so' -o -name '_bulk.c' -o -name '_tables.py' | xargs rm -f

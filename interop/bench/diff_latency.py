@@ -90,7 +90,7 @@ class Server:
         """What makes it change to this state at once."""
         new = self._file.with_suffix(".new")
         state.write_routinator(new)
-        
+
         def change() -> None:
             new.rename(self._file)
 
@@ -222,12 +222,21 @@ def main(words: Sequence[str] | None = None) -> int:
                 for server in servers:
                     server.measure(count)
                     half, last, spent, own = server.measured[count][-1]
-                    line = f"round {number + 1}: {server.name:10} {count:4} routers: half {half:.4f} s, all {last:.4f} s"
+                    line = (
+                        f"round {number + 1}: {server.name:10} {count:4} routers: half {half:.4f} s, all {last:.4f} s"
+                    )
                     print(f"{line}, CPU {spent:.4f} s (routers {own:.4f} s)", file=sys.stderr, flush=True)
         for count in options.routers:
             routers = f"{count} router{'s' if count > 1 else ''}"
             print(f"**{routers}**, {options.vrps} VRPs, medians of {options.rounds} rounds\n")
-            header = ["server", "half have it after s", "all after s", f"/ {servers[0].name}", "CPU s, file read", "routers' own CPU s"]
+            header = [
+                "server",
+                "half have it after s",
+                "all after s",
+                f"/ {servers[0].name}",
+                "CPU s, file read",
+                "routers' own CPU s",
+            ]
             print(report.table(header, [_row(server, servers[0], count) for server in servers]), end="\n\n")
     return 0
 
@@ -239,7 +248,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vrps", type=int, default=10_000)
     parser.add_argument("--routers", type=int, nargs="+", default=[1, 1000])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--servers", nargs="+", choices=[*CONTENDERS, RAW], default=["connector", RAW, "rtrtr", "stayrtr"])
+    parser.add_argument(
+        "--servers", nargs="+", choices=[*CONTENDERS, RAW], default=["connector", RAW, "rtrtr", "stayrtr"]
+    )
     parser.add_argument("--single-vrps", type=int, nargs="+", default=[10_000, 500_000])
     parser.add_argument("--single-rounds", type=int, default=50)
     return parser

@@ -7,6 +7,7 @@ all connections share. A peer that does not read costs its place in them; one wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from twisted.internet import tcp
@@ -14,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IP
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from rotoro.net.burst import Words
 from rotoro.net.endpoints import address_text
 from rotoro.net.limits import source
 from rotoro.net.outgoing import SMALL, Outgoing
@@ -32,6 +34,13 @@ BACKLOG = 1 << 18
 """Octets of answers that may wait before a peer is no longer read."""
 
 
+class Writer(Enum):
+    """Who asks a connection for what waits to be written."""
+
+    TRANSPORT = "transport"
+    BURST = "burst"
+
+
 @implementer(IPullProducer, IHalfCloseableProtocol)
 class Conversing:
     """A connection that takes steps: what a step wants written is written when it is done.
@@ -42,7 +51,7 @@ class Conversing:
 
     __slots__ = (
         "_around", "_busy", "_closing", "_direct", "_half_closed", "_left", "_linger", "_lost", "_outgoing",
-        "_producing", "_reading", "connected", "octets_out", "transport",
+        "_reading", "_writer", "connected", "octets_out", "transport",
     )  # fmt: skip
 
     log = Logger()
@@ -56,7 +65,9 @@ class Conversing:
         """There while something waits to be written."""
         self._direct = False
         """Whether small pieces may go to the kernel without asking the reactor first."""
-        self._busy = self._producing = self._half_closed = self._lost = self._left = False
+        self._writer: Writer | None = None
+        """Who asks for what waits."""
+        self._busy = self._half_closed = self._lost = self._left = False
         self._reading = True
         self._closing: str | None = None
         self._linger: IDelayedCall | None = None
@@ -94,7 +105,7 @@ class Conversing:
         self._half_closed = True
         if self._left:
             self.transport.loseConnection()
-        elif not self._producing and not self._owes:
+        elif self._writer is None and not self._owes:
             self._close("the peer closed its side")
 
     def writeConnectionLost(self) -> None:
@@ -110,7 +121,7 @@ class Conversing:
                 self._progressed()
             return
         self.transport.unregisterProducer()
-        self._producing = False
+        self._writer = None
         self._do(self._written)
 
     def stopProducing(self) -> None:
@@ -136,18 +147,19 @@ class Conversing:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def _do(self, what: Callable[[], None]) -> None:
+    def _do(self, what: Callable[..., None], *arguments: Any) -> None:
         """Take a step; then, once, write what it wants written."""
         if self._busy:
-            what()
+            what(*arguments)
             return
         self._busy = True
         try:
-            what()
+            what(*arguments)
             self._flush()
         finally:
             self._busy = False
-        self._settle()
+        if self._writer is not Writer.BURST:
+            self._settle()
 
     def _queue(self) -> Outgoing:
         if self._outgoing is None:
@@ -158,12 +170,44 @@ class Conversing:
         """Write, or have the transport ask for what waits; when all is written more may follow."""
         if self._outgoing is not None and self._outgoing.own > BACKLOG:
             self._read(False)
-        while self._outgoing and not self._producing and self.transport is not None and self.transport.connected:
-            if self._direct and self._write(self._outgoing):
+        while self._outgoing and self._writer is None and self.transport is not None and self.transport.connected:
+            if self._direct and self._around.burst is not None:
+                self._writer = Writer.BURST
+                self._around.burst.add(self)
+            elif self._direct and self._write(self._outgoing):
                 self._written()
             else:
-                self._producing = True
-                self.transport.registerProducer(self, False)
+                self._produce()
+
+    def first_words(self) -> tuple[Callable[[Words], int], Words]:
+        """How to write, and what comes first if that is small."""
+        if self._outgoing and self.transport.connected:
+            piece = self._outgoing.take()
+            if len(piece) <= SMALL:
+                return self.transport.socket.send, piece
+            self._outgoing.put_back(piece)
+        return len, b""
+
+    def said(self, piece: Words, taken: int) -> None:
+        """So much of it was written; go on from there. Others wait for their turn, so that nothing is raised."""
+        self._writer = None
+        try:
+            self._do(self._after_burst, piece, taken)
+        except Exception:
+            self.log.failure("{peer}: our mistake", peer=self.peer)
+            self.shed("our mistake")
+
+    def _after_burst(self, piece: Words, taken: int) -> None:
+        if self._outgoing is None or not self.transport.connected:
+            return
+        if self._handed_over(self._outgoing, piece, taken) and self._write(self._outgoing):
+            self._written()
+        else:
+            self._produce()
+
+    def _produce(self) -> None:
+        self._writer = Writer.TRANSPORT
+        self.transport.registerProducer(self, False)
 
     def _write(self, waiting: Outgoing) -> bool:
         """Hand small pieces to the kernel, as far as it takes them; whether it took all there was."""
@@ -190,6 +234,9 @@ class Conversing:
         taken = self.transport.writeSomeData(piece) if len(piece) <= most else 0
         if not isinstance(taken, int):  # the connection is lost, which the reactor will find out as ever
             taken = 0
+        return self._handed_over(waiting, piece, taken)
+
+    def _handed_over(self, waiting: Outgoing, piece: Words, taken: int) -> bool:
         self.octets_out += taken
         if taken < len(piece):
             waiting.put_back(memoryview(piece)[taken:])
@@ -208,7 +255,7 @@ class Conversing:
             self._close("the peer closed its side")
 
     def _read(self, on: bool) -> None:
-        if on != self._reading:
+        if on is not self._reading:
             self._reading = on
             (self.transport.resumeProducing if on else self.transport.pauseProducing)()
 
@@ -225,7 +272,7 @@ class Conversing:
             self._say(_kind(reason, self.peer), f"closing: {reason}")
         if self._lost:
             return
-        if not self._outgoing and not self._producing:
+        if not self._outgoing and self._writer is None:
             self._leave()
         elif self._linger is None:
             self._leave_within(self._around.limits.last_write_seconds)
@@ -252,7 +299,7 @@ class Conversing:
         self._linger = self._around.clock.callLater(seconds, self._hang_up)
 
     def _hang_up(self) -> None:
-        self._around.counters.late["last write"] += bool(self._outgoing or self._producing)
+        self._around.counters.late["last write"] += bool(self._outgoing or self._writer)
         self.transport.abortConnection()
 
     def _say(self, kind: str, text: str, warning: bool = False) -> None:

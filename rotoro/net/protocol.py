@@ -6,7 +6,8 @@ there only in that moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, INegotiated, IProtocol
@@ -24,7 +25,16 @@ from rotoro.wire.codec import encode
 from rotoro.wire.decoder import Decoder
 from rotoro.wire.errors import InternalError, ProtocolError, TransportFailed
 from rotoro.wire.pdu import HEADER_LENGTH, Pdu
-from rotoro.wire.rtr import ErrorReport
+from rotoro.wire.rtr import ErrorReport, ResetQuery, SerialNotify, SerialQuery
+
+QUERY_LENGTH = 12
+"""Octets of a Serial Query, the longest of the queries of routers."""
+
+NOTIFIED = 16
+"""How many Serial Notifies are kept as octets: one for each version and table, as long as it is told."""
+
+QUERIES = 256
+"""How many queries are kept as PDUs: after a change thousands of routers send the same one."""
 
 
 @implementer(IProtocol, IHandshakeListener)
@@ -100,10 +110,13 @@ class SessionProtocol(Conversing):
         assert session is not None  # `_chosen` saw to it
         session.heard(now)
         if self._decoder is None:
+            if len(data) <= QUERY_LENGTH and self._held is None:
+                self._do(self._step, self._take_little, session, data, now)
+                return
             self._decoder = session.decoder()
         self._decoder.receive(data)
         if self._held is None:
-            self._do(lambda: self._take(session, now))
+            self._do(self._take, session, now)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
@@ -128,11 +141,11 @@ class SessionProtocol(Conversing):
 
     def ask(self, step: Callable[[], list[Effect]]) -> None:
         """Do what a step of the session wants; one bad peer never harms another, not even through our own mistakes."""
-        self._do(lambda: self._step(step))
+        self._do(self._step, step)
 
-    def _step(self, step: Callable[[], list[Effect]]) -> None:
+    def _step(self, step: Callable[..., list[Effect]], *arguments: Any) -> None:
         try:
-            self._perform(step())
+            self._perform(step(*arguments))
         except MemoryError:
             self._own_up(InternalError("no memory"))
         except Exception as bug:
@@ -150,20 +163,25 @@ class SessionProtocol(Conversing):
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            match effect:
-                case Send(version, pdu):
-                    if isinstance(pdu, ErrorReport):
-                        self.errors_sent += 1
-                        self._around.counters.errors_sent[pdu.code] += 1
-                    self._queue().put(encode(pdu, version))
-                case Stream(chunks):
-                    self._queue().share(chunks)
-                case WakeAt(when) if not self._lost:
-                    self._wish = when
-                case Close(reason):
-                    self._close(reason)
-                case _:
-                    self._pass_on(effect)
+            if isinstance(effect, Stream):
+                self._queue().share(effect.chunks)
+            elif isinstance(effect, WakeAt) and not self._lost:
+                self._wish = effect.when
+            elif isinstance(effect, Send):
+                self._send(effect.pdu, effect.version)
+            elif isinstance(effect, Close):
+                self._close(effect.reason)
+            else:
+                self._pass_on(effect)
+
+    def _send(self, pdu: Pdu, version: int) -> None:
+        if isinstance(pdu, SerialNotify):
+            self._queue().put(_notify(pdu, version))
+            return
+        if isinstance(pdu, ErrorReport):
+            self.errors_sent += 1
+            self._around.counters.errors_sent[pdu.code] += 1
+        self._queue().put(encode(pdu, version))
 
     def _pass_on(self, effect: Effect) -> None:
         if isinstance(effect, Note):
@@ -193,9 +211,8 @@ class SessionProtocol(Conversing):
             self.session.progressed(self._around.clock.seconds())
 
     def _drained(self) -> None:
-        if self.session is not None:
-            drained = self.session.drained
-            self._step(lambda: drained(self._around.clock.seconds()))
+        if self.session is not None and not self.session.resting:
+            self._step(self.session.drained, self._around.clock.seconds())
 
     def _settle(self) -> None:
         """Set the alarm that the session wished, if it is still to be set."""
@@ -203,8 +220,9 @@ class SessionProtocol(Conversing):
         if session is None or self._lost:
             return
         if session.resting:
-            cancel(self._wake)
-            self._wake = None
+            if self._wake is not None:
+                cancel(self._wake)
+                self._wake = None
         elif self._wish is not None:
             cancel(self._wake)
             clock = self._around.clock
@@ -234,15 +252,29 @@ class SessionProtocol(Conversing):
         decoder = self._decoder
         assert decoder is not None  # who calls has just filled it
         passed = self.pdus_in + decoder.skipped
-        self._step(lambda: self._receive(session, decoder, now))
+        self._step(self._receive, session, decoder.items(), now)
         if self._held is None:
             self._watch_partial(decoder, self.pdus_in + decoder.skipped > passed)
             if not decoder.pending:
                 self._decoder = None
 
-    def _receive(self, session: Session, decoder: Decoder, now: float) -> list[Effect]:
+    def _take_little(self, session: Session, octets: bytes, now: float) -> list[Effect]:
+        """The same for what may well be a query that came whole, with nothing before or after it, as nearly all do."""
+        query = _query(octets)
+        if query is None:
+            self._decoder = session.decoder()
+            self._decoder.receive(octets)
+            self._take(session, now)
+            return []
+        effects = self._receive(session, (query,), now)
+        if self._held is None and self._partial is not None:
+            cancel(self._partial)
+            self._partial = None
+        return effects
+
+    def _receive(self, session: Session, items: Iterable[tuple[int, Pdu]], now: float) -> list[Effect]:
         try:
-            for version, pdu in decoder.items():
+            for version, pdu in items:
                 if self._around.toll is not None and (seconds := self._around.toll(self, pdu, now)):
                     self._hold(session, version, pdu, now, seconds)
                     break
@@ -328,3 +360,20 @@ class SessionProtocol(Conversing):
         self._around.counters.late["header" if decoder.pending < HEADER_LENGTH else "PDU"] += 1
         what = f"a PDU of which {decoder.pending} octets came did not become whole in {self._patience:.0f} s"
         self.ask(lambda: session.fail(TransportFailed(what)))
+
+
+@lru_cache(QUERIES)
+def _query(octets: bytes) -> tuple[int, Pdu] | None:
+    """The version and the one query that these octets are; None if they are anything else."""
+    decoder = Decoder()
+    decoder.receive(octets)
+    try:
+        items = list(decoder.items())
+    except ProtocolError:
+        return None
+    whole = len(items) == 1 and not decoder.pending and isinstance(items[0][1], SerialQuery | ResetQuery)
+    return items[0] if whole else None
+
+
+_notify = lru_cache(NOTIFIED)(encode)
+"""A Serial Notify, which all routers of a version are sent."""

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, I
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
+from rotoro.net.burst import Burst
 from rotoro.net.limits import DEFAULT_LIMITS, Buckets, Counters, Limits, Quiet, source, within
 from rotoro.net.protocol import SessionProtocol
 from rotoro.net.surroundings import Surroundings
@@ -59,6 +60,7 @@ class ServerFactory(Factory):
         """Who has not shown yet that it speaks a protocol of ours, the eldest first."""
         self._of_source: Counter[str] = Counter()
         self._loads = Buckets(limits.full_loads_at_once, limits.full_loads_per_minute)
+        self._burst = Burst()
         self._around = Surroundings(
             clock,
             choose=self._choose,
@@ -68,6 +70,7 @@ class ServerFactory(Factory):
             limits=limits,
             counters=self.counters,
             quiet=self.quiet,
+            burst=self._burst,
         )
 
     def buildProtocol(self, addr: IAddress | None) -> SessionProtocol:  # type: ignore[override]
@@ -118,6 +121,7 @@ class ServerFactory(Factory):
         for protocol in list(self.connections):
             if isinstance(protocol.session, CacheSession | ServingPeer):
                 protocol.ask(partial(what, protocol.session))
+        self._burst.send()
 
     def _choose(self, first: int) -> Session:
         return serve(first, self._tables, self._cache, self._parameters, self.limits.queries_waiting)

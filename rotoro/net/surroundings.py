@@ -14,6 +14,7 @@ from rotoro.session.effects import Effect
 from rotoro.wire.pdu import Pdu
 
 if TYPE_CHECKING:
+    from rotoro.net.burst import Burst
     from rotoro.net.protocol import SessionProtocol
 
 
@@ -36,3 +37,5 @@ class Surroundings:
     counters: Counters = field(default_factory=Counters)
     quiet: Quiet | None = None
     """Which lines of the log are worth writing; without it, all are."""
+    burst: Burst | None = None
+    """Where small answers wait to be sent together with those of others; without it, they are sent at once."""

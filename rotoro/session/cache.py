@@ -134,9 +134,12 @@ class CacheData:
         """What routers of a version are told at present."""
         current, session = self._current.get(version), self.sessions[version]
         if current is None or current.encoder.session != session:  # which a cache that begins anew changes
-            current = Current(self.history, RtrEncoder(version, session, self.timers))
-            self._current[version] = current
+            current = self._current[version] = Current(self.history, self.encoder(version))
         return current
+
+    def encoder(self, version: int) -> RtrEncoder:
+        """Who writes the answers of a version."""
+        return RtrEncoder(version, self.sessions[version], self.timers)
 
 
 class CacheSession(Session):

@@ -205,6 +205,10 @@ class ServedTables:
         table = self._tables[number] = ServedTable(number, name, kind, history, record=record)
         return table
 
+    def remove(self, table: ServedTable) -> None:
+        """Serve this one no more; who follows it hears no more of it."""
+        self._tables.pop(table.number, None)
+
     def get(self, number: int) -> ServedTable | None:
         """The table of this number."""
         return self._tables.get(number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from rotoro.table.columns import Column
 from rotoro.table.digest import MODULUS, total
 from rotoro.table.records import Records
 from rotoro.table.slots import Slot
@@ -77,6 +78,13 @@ class Snapshot(Mapping[Slot, Records]):
         """The records of a slot, which may be none."""
         own = self._records.get(slot)
         return Records.none(slot) if own is None else own
+
+    def narrowed(self, bounds: Column) -> Snapshot:
+        """At least the records of some spans of keys: who looks at no others need not have more made.
+
+        `bounds` has the keys at which the spans begin, and then those before which they end; no two overlap.
+        """
+        return self
 
     def diff(self, other: Snapshot) -> Diff:
         """What leads from this snapshot to the other, and nothing more."""

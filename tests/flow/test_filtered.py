@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from rotonda.flow.filtered import FilteredSnapshot, FilteredTable
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -55,6 +57,23 @@ class FilteredTableTests(SynchronousTestCase):
         play(west, rows[:1])
         self.assertEqual(east.snapshot, expected(west.snapshot, two))
 
+    @settings(deadline=None, max_examples=50)
+    @given(states(), filters(), st.integers(0, 5), st.integers(1, 4))
+    def test_narrowed(self, rows: list[Rows], filter: PlainFilter, first: int, count: int) -> None:
+        """What lies in spans is there; only they were filtered."""
+        west, east = history(), history(2)
+        FilteredTable(west, filter, east)
+        play(west, rows)
+        for width in (9, 21):
+            low, high = bytes((10, first)).ljust(width, b"\0"), bytes((10, first + count)).ljust(width, b"\0")
+            shown = east.snapshot.narrowed(np.array([low, high], f"S{width}"))
+            wanted = {
+                slot: part
+                for slot, records in expected(west.snapshot, filter).items()
+                if slot.key_dtype.itemsize == width and len(part := records.between(low, high))
+            }
+            self.assertEqual(dict(shown), wanted)
+
     def test_nothing_is_kept(self) -> None:
         west, east = history(), history(2)
         FilteredTable(west, PlainFilter(lambda key, octets: octets), east)
@@ -81,9 +100,14 @@ class FilteredTableTests(SynchronousTestCase):
         assert isinstance(east.snapshot, FilteredSnapshot)
         self.assertIs(east.snapshot.west, west.snapshot)
 
-    def test_closed_it_follows_no_more(self) -> None:
-        west, east = history(), history(2)
-        table = FilteredTable(west, PlainFilter(lambda key, octets: octets), east)
-        table.close()
-        play(west, [{(0, 1): 0}])
-        self.assertFalse(east.ready)
+    def test_another_west(self) -> None:
+        west, other, east = history(), history(3), history(2)
+        filter = PlainFilter(lambda key, octets: octets)
+        table = FilteredTable(west, filter, east)
+        play(west, [{(0, 1): 0, (1, 1): 1}])
+        play(other, [{(0, 1): 0, (2, 1): 1}])
+        table.leave()
+        FilteredTable(other, filter, east)
+        self.assertEqual(east.snapshot, other.snapshot)
+        play(west, [{}])
+        self.assertEqual(east.snapshot, other.snapshot)

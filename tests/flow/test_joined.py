@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rotonda.filters.routes import PASS_ALL
 from rotonda.flow.joined import JoinedTable
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -74,7 +75,7 @@ class JoinedTableTests(SynchronousTestCase):
             table.update(west, snapshot(rows))
         self.assertEqual(east.snapshot, first_wins(list(table.wests.values())))
         table.use(PlainFilter(lambda key, octets: None if key[1] == 1 else octets))
-        table.use(None)
+        table.use(PASS_ALL)
         table.follow(("three", "one", "four"))
         self.assertEqual(list(table.wests), ["three", "one", "four"])
 

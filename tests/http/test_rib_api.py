@@ -120,7 +120,7 @@ class RibApiTests(SynchronousTestCase):
             "cursor=nonsense": "ask again without it",
             "community=1": None,
             "peer=AS1": None,
-            "status=up": "there are active, stale",
+            "status=up": "there are active, stale, replaced, withdrawn",
             "ingress=-1": None,
         }
         for question, hint in cases.items():

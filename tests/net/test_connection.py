@@ -126,8 +126,8 @@ class ClosingTests(ServerCase):
             self.assertTrue(transport.half_closed)
 
 
-class LoopbackTests(TestCase):
-    """The same over TCP, where kernels have a say."""
+class LoopbackCase(TestCase):
+    """A server on a port, and sockets that connect there."""
 
     timeout = 30
 
@@ -152,6 +152,10 @@ class LoopbackTests(TestCase):
         made = socket.create_connection(("127.0.0.1", self.port.getHost().port), 20)
         self.sockets.append(made)
         return made
+
+
+class LoopbackTests(LoopbackCase):
+    """The same over TCP, where kernels have a say."""
 
     def talk(self, octets: bytes, half_close: bool = False) -> Deferred[bytes]:
         """Send this, and take what comes until the other side closes."""

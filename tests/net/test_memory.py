@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from rotoro.net import memory
 from rotoro.wire.codec import decode, encode
 from rotoro.wire.rtr import EndOfData, SerialQuery
 from tests.net.servers import RESET, ServerCase, decoded
+
+_QUERY: Any = inspect.unwrap(rotoro.net.protocol._query)
 
 
 class MemoryTests(SynchronousTestCase):
@@ -46,6 +49,8 @@ class ShortageTests(ServerCase):
 
         self.patch(rotoro.net.protocol, "encode", refusing(encode))
         self.patch(rotoro.wire.decoder, "decode", refusing(decode))
+        # queries that were read before are kept, and would not be read again
+        self.patch(rotoro.net.protocol, "_query", _QUERY)
         return calls
 
     def test_at_each_place(self) -> None:

@@ -15,6 +15,7 @@ from rotonda.bgp.errors import Malformed
 from rotonda.bgp.peers import Peer
 
 TEXT_LIMIT = 255  # octets of a text that are kept
+TEXTS_LIMIT = 8  # of one message
 PEER_OCTETS = 34  # of the per-peer header, without its time
 PER_PEER_OCTETS = 42
 MARKER = b"\xff" * 16
@@ -99,6 +100,8 @@ class PeerHeader:
 
 def peer_header(octets: bytes) -> PeerHeader:
     """The per-peer header from its first 34 octets. `flags` of what is not about a peer's RIBs are kept, too."""
+    if len(octets) < PEER_OCTETS:
+        raise Malformed(f"a per-peer header in {len(octets)} octets", octets)
     kind, flags, distinguisher, address, asn, bgp_id = _PEER(octets)
     try:
         known = PeerKind(kind)
@@ -136,6 +139,11 @@ class Session:
     table: str = ""  # name of the VRF or table (RFC 9069 section 4.4)
     texts: tuple[str, ...] = ()
 
+    def alike(self, other: Session) -> bool:
+        """Whether it may be the same session, told of for another view."""
+        ports = (self.local_port, self.remote_port) == (other.local_port, other.remote_port)
+        return ports and (self.sent, self.received) == (other.sent, other.received)
+
     def add_path(self, view: View) -> int:
         """For which families routes of this view have path identifiers, as `Rows` wants it."""
         sent, received = self.sent, self.received
@@ -151,14 +159,15 @@ def session(body: bytes) -> Session:
         raise Malformed(f"Peer Up of {len(body)} octets", body)
     sent, at = _open(body, 20)
     received, at = _open(body, at)
-    table, texts = "", []
+    table = ""
+    texts: list[str] = []
     for kind, value in tlvs(body, at):
         if kind == 3:
             table = text(value)
-        elif kind == 0:
+        elif kind == 0 and len(texts) < TEXTS_LIMIT:
             texts.append(text(value))
-    ports = struct.unpack_from(">HH", body, 16)
-    return Session(body[:16], *ports, sent, received, table, tuple(texts[:TEXT_LIMIT]))
+    local_port, remote_port = struct.unpack_from(">HH", body, 16)
+    return Session(body[:16], local_port, remote_port, sent, received, table, tuple(texts))
 
 
 def _open(body: bytes, start: int) -> tuple[Open, int]:
@@ -240,7 +249,7 @@ def router_information(body: bytes) -> RouterInformation:
     for kind, value in tlvs(body):
         if kind in (1, 2):
             found[kind] = text(value)
-        elif kind == 0 and len(texts) < TEXT_LIMIT:
+        elif kind == 0 and len(texts) < TEXTS_LIMIT:
             texts.append(text(value))
     return RouterInformation(found.get(2, ""), found.get(1, ""), tuple(texts))
 
@@ -261,8 +270,10 @@ def termination(body: bytes) -> str:
         if kind == 1:
             reason = int.from_bytes(value[:2])
             why.append(_TERMINATIONS.get(reason, f"reason {reason}"))
-        elif kind == 0 and len(why) < TEXT_LIMIT:
+        elif kind == 0:
             why.append(text(value))
+        if len(why) == TEXTS_LIMIT:
+            break
     return ", ".join(why) or "no reason told"
 
 

@@ -7,6 +7,7 @@ A route that may not be used counts as withdrawn, for it replaces the one that t
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from rotonda.bgp.attributes import (
     ATOMIC_AGGREGATE,
     CLUSTER_LIST,
     LOCAL_PREF,
+    MED,
     MP_REACH,
     NEXT_HOP,
     ORIGIN,
@@ -32,12 +34,14 @@ from rotonda.bgp.errors import Malformed, MalformedAttributes
 from rotonda.bgp.messages import HEADER_OCTETS, Error, Fault
 from rotonda.bgp.update import ADD_PATH, NO_SET, RouteBatch, end_of_rib, sections
 
-SETS_LIMIT = 1 << 18
-"""Attribute sets that are remembered: after so many, the peer's sets are looked at anew."""
+SETS_LIMIT, OCTETS_LIMIT = 1 << 18, 1 << 28
+"""After so many attribute sets, or so many octets of UPDATEs, sets are remembered no longer but looked at anew."""
 
 _WELL_KNOWN = 0x40
-_ONLY_INTERNAL = (LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST)
-_FLAGS = dict.fromkeys((ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF, ATOMIC_AGGREGATE), _WELL_KNOWN)
+_NEEDED = 1 << ORIGIN | 1 << AS_PATH
+_NEXT_HOPS = 1 << NEXT_HOP | 1 << MP_REACH
+_ONLY_INTERNAL = 1 << LOCAL_PREF | 1 << ORIGINATOR_ID | 1 << CLUSTER_LIST
+_WRONG_FLAGS = 1  # there is no attribute 0
 _USABLE, _LOOPED, _FAULTY = range(3)
 
 
@@ -88,6 +92,7 @@ class Intake:
         self._rows = loops.rows(self._read)
         self.sets: list[bytes] = []
         self._verdicts = np.empty(0, np.uint8)
+        self._octets = 0
         self.updates = 0
         """UPDATEs since batches were taken."""
 
@@ -96,9 +101,15 @@ class Intake:
         """Whether batches should be taken now."""
         return self._rows.full
 
+    @property
+    def heavy(self) -> bool:
+        """Whether batches should be taken and used now, and then forgotten."""
+        return self._octets > OCTETS_LIMIT or len(self._read.sets) > SETS_LIMIT
+
     def update(self, message: bytes, time: int) -> int | None:
         """Read a whole UPDATE; returns the family whose End-of-RIB it is, if it is one. Raises Fault."""
         self.counts.updates += 1
+        self._octets += len(message)
         if len(message) <= HEADER_OCTETS + 11:
             try:
                 if (family := end_of_rib(message, HEADER_OCTETS, len(message))) is not None:
@@ -136,7 +147,7 @@ class Intake:
 
     def forget(self) -> None:
         """Let go of the attribute sets if they are many; for the time after batches were taken and used."""
-        if len(self.sets) > SETS_LIMIT:
+        if self.heavy:
             self._begin()
 
     def _judge_new(self) -> None:
@@ -178,32 +189,50 @@ def _fault(message: bytes, wrong: Malformed) -> Fault:
 
 def _verdict(normal: bytes, receiving: Receiving) -> tuple[int, bytes]:
     """Whether routes with this set are used, and what of the set is kept."""
-    attributes = parsed(normal)
-    if _is_faulty(attributes, receiving.external):
+    external = receiving.external
+    kinds, path = _outline(normal)
+    if not kinds & _NEXT_HOPS or kinds & _NEEDED != _NEEDED or kinds & _WRONG_FLAGS:
+        return _FAULTY, b""  # RFC 7606 sections 3c and 3d
+    numbers, confederation = _hops(path)
+    if 0 in numbers or (external and (confederation or not numbers)):
+        # RFC 7607; RFC 5065 section 5; without a number the path lacks the peer's own (RFC 4271 section 5.1.2)
         return _FAULTY, b""
-    path = as_path.read(attributes[AS_PATH][1], 4)
-    numbers = {number for _, segment in path for number in segment}
-    if 0 in numbers or (receiving.external and any(kind > as_path.AS_SEQUENCE for kind, _ in path)):
-        return _FAULTY, b""  # RFC 7607; RFC 5065 section 5
-    if receiving.own_asn in numbers or _is_reflected(attributes, receiving):
+    if receiving.own_asn in numbers:
         return _LOOPED, b""
-    if not receiving.external or not any(kind in attributes for kind in _ONLY_INTERNAL):
+    if not kinds & _ONLY_INTERNAL:
         return _USABLE, normal
-    # RFC 7606 sections 7.5, 7.9, 7.10: what peers of other ASes say of this is not heard
-    return _USABLE, written({kind: each for kind, each in attributes.items() if kind not in _ONLY_INTERNAL})
+    return _internal(parsed(normal), normal, receiving)
 
 
-def _is_faulty(attributes: Octets, external: bool) -> bool:
-    """RFC 7606 sections 3c and 3d: wrong flags, or a well-known attribute that is not there."""
-    if not {ORIGIN, AS_PATH} <= attributes.keys() or not {NEXT_HOP, MP_REACH} & attributes.keys():
-        return True
-    if any(flags & 0xC0 != _FLAGS.get(kind, flags & 0xC0) for kind, (flags, _) in attributes.items()):
-        return True
-    return external and not attributes[AS_PATH][1]  # RFC 4271 section 5.1.2: it lacks the peer's own AS
+def _outline(normal: bytes) -> tuple[int, bytes]:
+    """Which attributes a set has, as bits, and its AS_PATH."""
+    kinds, path, at = 0, b"", 0
+    while at < len(normal):
+        flags, kind = normal[at], normal[at + 1]
+        start = at + (4 if flags & 0x10 else 3)
+        end = start + int.from_bytes(normal[at + 2 : start])
+        kinds |= 1 << kind
+        if kind == AS_PATH:
+            path = normal[start:end]
+        if kind <= ATOMIC_AGGREGATE and kind != MED and flags & 0xC0 != _WELL_KNOWN:
+            kinds |= _WRONG_FLAGS
+        at = end
+    return kinds, path
 
 
-def _is_reflected(attributes: Octets, receiving: Receiving) -> bool:
-    """RFC 4456 section 8: a reflector gave us back what is ours."""
-    if receiving.external:
-        return False
-    return ORIGINATOR_ID in attributes and int.from_bytes(attributes[ORIGINATOR_ID][1]) == receiving.own_id
+def _hops(path: bytes) -> tuple[tuple[int, ...], bool]:
+    """All AS numbers of a path, and whether some are of a confederation."""
+    if path[:1] == b"\2" and path[1] * 4 + 2 == len(path):  # one sequence, as nearly all are
+        return struct.unpack(f">{path[1]}I", path[2:]), False
+    segments = as_path.read(path, 4)
+    numbers = tuple(number for _, segment in segments for number in segment)
+    return numbers, any(kind > as_path.AS_SEQUENCE for kind, _ in segments)
+
+
+def _internal(attributes: Octets, normal: bytes, receiving: Receiving) -> tuple[int, bytes]:
+    """The same for a set with attributes that mean something within an AS only."""
+    if receiving.external:  # RFC 7606 sections 7.5, 7.9, 7.10: what others say of this is not heard
+        return _USABLE, written({kind: each for kind, each in attributes.items() if not _ONLY_INTERNAL >> kind & 1})
+    originator = attributes.get(ORIGINATOR_ID, (0, b""))[1]
+    # RFC 4456 section 8: a reflector may give us back what is ours
+    return (_LOOPED, b"") if originator and int.from_bytes(originator) == receiving.own_id else (_USABLE, normal)

@@ -57,7 +57,8 @@ class Cease(IntEnum):
     OUT_OF_RESOURCES = 8
 
 
-_LENGTHS = {
+_KINDS = {int(kind): kind for kind in Kind}
+_LENGTHS: dict[int, tuple[int, int]] = {
     Kind.OPEN: (29, MOST_OCTETS),
     Kind.UPDATE: (23, MOST_OCTETS),
     Kind.NOTIFICATION: (21, MOST_OCTETS),
@@ -102,7 +103,7 @@ class Framing:
             stop = at + _length(octets, at)
             if stop > end:
                 break
-            yield Kind(octets[at + 18]), octets[at:stop]
+            yield _KINDS[octets[at + 18]], octets[at:stop]
             at = stop
         self._left = octets[at:]
 
@@ -114,10 +115,10 @@ def _length(octets: bytes, at: int) -> int:
         raise Fault(Error.HEADER, 1, f"marker {octets[at : at + 16].hex()}")
     if not HEADER_OCTETS <= length <= MOST_OCTETS:
         raise Fault(Error.HEADER, 2, f"a message of {length} octets", octets[at + 16 : at + 18])
-    if kind not in _LENGTHS:
+    limits = _LENGTHS.get(kind)
+    if limits is None:
         raise Fault(Error.HEADER, 3, f"a message of type {kind}", octets[at + 18 : at + 19])
-    least, most = _LENGTHS[Kind(kind)]
-    if not least <= length <= most:
+    if not limits[0] <= length <= limits[1]:
         raise Fault(Error.HEADER, 2, f"{Kind(kind).name} of {length} octets", octets[at + 16 : at + 18])
     return length
 

@@ -19,7 +19,6 @@ from rotonda.bgp.messages import (
     Framing,
     Kind,
     Open,
-    message,
     read_notification,
     read_open,
     read_refresh,
@@ -144,22 +143,27 @@ Accepts = Callable[[bytes], bool]
 class Session:
     """A session with one peer.
 
-    `intake` has what it took of UPDATEs since batches were taken; it is there once the session is established. `accepts`
-    says whether an UPDATE is read at all; None for all. `counts` outlives the session.
+    `intake` has what it took of UPDATEs since batches were taken; it is there once the session is established.
+    `counts` outlives it.
     """
 
-    def __init__(self, local: Local, counts: Taken, accepts: Accepts | None = None) -> None:
+    def __init__(self, local: Local, counts: Taken) -> None:
         self.state = State.CONNECT
         self.agreed: Agreed | None = None
         self.intake: Intake | None = None
-        self.messages_in = 0
+        self.accepts: Accepts | None = None
+        """Whether an UPDATE is read at all; None for all."""
         self._local = local
         self._counts = counts
-        self._accepts = accepts
         self._framing = Framing()
         self._heard = 0.0  # when the peer spoke last
         self._said = 0.0  # when we had to say a KEEPALIVE last
         self._patience = OPEN_SECONDS
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state is State.IDLE
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -170,22 +174,23 @@ class Session:
 
     def receive(self, data: bytes, now: float, time: int) -> Iterator[Effect]:
         """Octets came; `time` is in seconds since 1970, for the routes among them. To be iterated to its end."""
+        if self.over:
+            return
         try:
             for kind, octets in self._framing.receive(data):
-                self.messages_in += 1
                 self._heard = now
                 if self.state is State.ESTABLISHED and kind is Kind.UPDATE:
                     yield from self._update(octets, time)
                 else:
                     yield from self._message(kind, octets, now)
-                if self.state is State.IDLE:
+                if self.over:
                     return
         except Fault as fault:
             yield from self.fail(fault)
 
     def wake(self, now: float) -> list[Effect]:
         """A time that was asked for has come."""
-        if self.state is State.IDLE:
+        if self.over:
             return []
         if self._patience and now >= self._heard + self._patience:
             return self.fail(Fault(Error.HOLD_TIMER, 0, f"nothing heard for {self._patience:g} s"))
@@ -263,7 +268,7 @@ class Session:
         yield Established(agreed)
 
     def _update(self, octets: bytes, time: int) -> Iterator[Effect]:
-        if self._accepts is not None and not self._accepts(octets):
+        if self.accepts is not None and not self.accepts(octets):
             self._counts.filtered += 1
             return
         assert self.intake is not None  # or the session would not be established
@@ -272,7 +277,7 @@ class Session:
             yield EndOfRib(family)
 
     def _end(self, why: str) -> list[Effect]:
-        if self.state is State.IDLE:
+        if self.over:
             return []
         was_up, self.state = self.state is State.ESTABLISHED, State.IDLE
         return [Closed(why, was_up)]
@@ -285,8 +290,3 @@ def ours_stays(own_id: int, own_asn: int, peer_id: int, peer_asn: int) -> bool:
     (True, False)
     """
     return (own_id, own_asn) > (peer_id, peer_asn)
-
-
-def refresh(family: int) -> bytes:
-    """A ROUTE-REFRESH: tell all routes of this family again."""
-    return message(Kind.ROUTE_REFRESH, bytes((0, 1 if family == 4 else 2, 0, 1)))

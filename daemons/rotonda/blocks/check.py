@@ -85,7 +85,7 @@ class _Checker:
         self._make_units()
         instances = self._make_instances()
         self._unused(instances)
-        return Program(types, self._filters, self._units, self._sources, self._streams, instances)
+        return Program(types, self._filters, self._units, self._sources, self._streams, instances, self._complaints.source)
 
     # --- types and configurations ------------------------------------------------------------------------------------
 

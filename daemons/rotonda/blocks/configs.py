@@ -107,7 +107,6 @@ class BgpPeer(Config):
     families: tuple[str, ...] = setting(ListOf(Choice(("IPV4", "IPV6"))), ("IPV4", "IPV6"), "what is exchanged")
     add_path = setting(BOOL, False, "whether several routes for a prefix are taken (RFC 7911)", "addpath")
     west_filter: FilterUse | None = setting(PURE_FILTER, None, "for this peer in place of the connector's", "filter")
-    east_filter: FilterUse | None = setting(FILTER_MAP, None, "for this peer in place of the connector's")
 
 
 class BgpConnector(Config, word="BgpConnector", kind=UNIT, category="Connector"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from rotonda.blocks.configs import (
     AnyUnit,
@@ -36,7 +37,7 @@ def edges_of(paths: Iterable[GraphPath]) -> tuple[Edge, ...]:
     """All pairs of neighbours, each once, in the order of the paths."""
     edges: dict[Edge, None] = {}
     for path in paths:
-        for west, east in zip(path, path[1:], strict=False):
+        for west, east in pairwise(path):
             edges.setdefault((node_name(west), node_name(east)))
     return tuple(edges)
 
@@ -146,7 +147,7 @@ class Graphs:
             if unit is None or node.instance is not None:
                 continue
             config, name = unit.config, node.unit
-            if isinstance(config, VirtualRib | POLICIES) and name not in with_west:
+            if isinstance(config, (VirtualRib, *POLICIES)) and name not in with_west:
                 self._complaints.error(
                     span, f"{name}, a {config.WORD}, has nothing west of it", "what it shows or judges"
                 )
@@ -192,7 +193,7 @@ class Graphs:
 
 def takes_rpki(config: Config) -> bool:
     """Whether RPKI data may flow into such a unit."""
-    return isinstance(config, PhysicalRib | POLICIES)
+    return isinstance(config, (PhysicalRib, *POLICIES))
 
 
 def _fits(giver: UnitBlock, taker: UnitBlock) -> bool:

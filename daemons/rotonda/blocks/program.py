@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from rotonda.blocks.places import Span
+from rotonda.blocks.places import Source, Span
 from rotonda.blocks.settings import Config, GraphPath
 from rotonda.blocks.typed import TypedFilter
 from rotonda.blocks.types import RecordType, SourceType, StreamType
@@ -66,3 +66,5 @@ class Program(msgspec.Struct, frozen=True, eq=False):
     sources: Mapping[str, SourceBlock]
     streams: Mapping[str, StreamBlock]
     instances: Mapping[str, InstanceBlock]
+    source: Source
+    """The text that it was made from."""

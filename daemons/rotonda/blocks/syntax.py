@@ -210,6 +210,8 @@ class PrefixRange(Node, frozen=True):
     low: int | None = None
     high: int | None = None
     netmask: Literal | None = None
+    through: Literal | None = None
+    """The prefix at the other end of a `through`."""
 
 
 Expression: TypeAlias = (
@@ -426,6 +428,7 @@ Item: TypeAlias = Module | Block | TypeDefinition | Assignment | Filter
 
 
 class File(Node, frozen=True):
-    """All that stands in one file, in its order."""
+    """All that could be read of one file, in its order; `broken` names the blocks that could not."""
 
     items: tuple[Item, ...]
+    broken: tuple[str, ...] = ()

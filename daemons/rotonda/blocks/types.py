@@ -102,6 +102,11 @@ class SourceType(msgspec.Struct, frozen=True):
     kind: str
     record: RecordType
 
+    def key_field(self, key: Type) -> str | None:
+        """The field in which a value of this type is looked up; None if there is none. A RIB has prefixes in any case."""
+        found = next((field.name for field in self.record.fields if field.type == key), None)
+        return "prefix" if found is None and self.kind == "Rib" and key == PREFIX else found
+
     def __str__(self) -> str:
         return f"{self.kind} of {self.record}"
 

@@ -22,3 +22,18 @@ class RouteFilter(Protocol):
 
         With `effects`, messages are sent and failures counted; without, the same is decided in silence.
         """
+
+
+class PassAll:
+    """Accepts everything as it is."""
+
+    def slot(self, slot: RouteSlot) -> RouteSlot:
+        """The same."""
+        return slot
+
+    def run(self, slot: RouteSlot, records: Records, *, effects: bool = True) -> Records:
+        """The same."""
+        return records
+
+
+PASS_ALL = PassAll()

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from rotonda.filters.routes import RouteFilter
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
+from rotoro.table.columns import Column
 from rotoro.table.digest import MODULUS, total
 
 
@@ -67,9 +70,17 @@ class FilteredSnapshot(Snapshot):
         """The records of a slot, which may be none."""
         return self[slot] if slot in self._slots else Records.none(slot)
 
-    def stored(self) -> Snapshot:
-        """The same as an ordinary snapshot, with all records in memory."""
-        return Snapshot({slot: self[slot] for slot in self}, self.count, self.digest)
+    def narrowed(self, bounds: Column) -> Snapshot:
+        """Only the records of these spans go through the filter."""
+        shown: dict[Slot, Records] = {}
+        for slot, own in self._slots.items():
+            west = self.west[own]
+            if west.keys.dtype == bounds.dtype:
+                places = np.searchsorted(west.keys, bounds)
+                starts, ends = np.split(places, 2)
+                rows = np.concatenate([np.arange(*span) for span in zip(starts, ends, strict=True)])
+                shown[slot] = self._filter.run(own, west.take(rows), effects=False)
+        return Snapshot.of(shown)
 
 
 def filtered(west: Snapshot, filter: RouteFilter, *, effects: bool) -> FilteredSnapshot:
@@ -114,10 +125,9 @@ class FilteredTable:
         after = filtered(self._west.snapshot, filter, effects=False)
         return self._show(after, _between(before, after))
 
-    def close(self) -> None:
-        """Follow no more."""
+    def leave(self) -> None:
+        """Follow no more; what is shown stays."""
         self._stop()
-        self.history.close()
 
     def _follow(self, diff: Diff) -> None:
         shown = self.history.snapshot

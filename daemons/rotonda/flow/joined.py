@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rotonda.filters.routes import RouteFilter
+from rotonda.filters.routes import PASS_ALL, RouteFilter
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
 from rotoro.table.columns import Column, group_ends, group_starts
 from rotoro.table.records import columnwise
@@ -27,11 +27,11 @@ class _West:
 class JoinedTable:
     """The routes of a physical RIB: what a filter lets in of what its wests say, kept.
 
-    `filter` is None if everything is let in as it is. What was let in once stays as it was until its west says
+    What was let in once stays as it was until its west says
     something new of it, or until the whole is judged again.
     """
 
-    def __init__(self, history: History, wests: Sequence[str], filter: RouteFilter | None = None) -> None:
+    def __init__(self, history: History, wests: Sequence[str], filter: RouteFilter = PASS_ALL) -> None:
         self.history = history
         self.filter = filter
         self._wests = {name: _West() for name in wests}
@@ -53,7 +53,7 @@ class JoinedTable:
         own.said = said
         return self._commit([self._join(west, self._let_in(own, diff))])
 
-    def use(self, filter: RouteFilter | None) -> Diff | None:
+    def use(self, filter: RouteFilter) -> Diff | None:
         """Judge everything again, by this filter; returns what changes."""
         self.filter = filter
         return self._commit([self._join(name, self._judged_again(own)) for name, own in self._wests.items()])
@@ -73,7 +73,7 @@ class JoinedTable:
 
     def _let_in(self, own: _West, diff: Diff) -> Diff:
         """What a change of what a west says changes in what is let in of it."""
-        if self.filter is None:
+        if self.filter is PASS_ALL:
             let_in = diff if own.said.digest == (own.kept.digest + diff.digest_change) % (1 << 64) else None
             return own.kept.diff(own.said) if let_in is None else let_in
         changes: dict[Slot, Change] = {}
@@ -86,7 +86,7 @@ class JoinedTable:
         return Diff.of(changes)
 
     def _judged_again(self, own: _West) -> Diff:
-        if self.filter is None:
+        if self.filter is PASS_ALL:
             return own.kept.diff(own.said)
         records: dict[Slot, Records] = {
             self.filter.slot(slot): self.filter.run(slot, said, effects=False)

@@ -54,12 +54,12 @@ def table_of(name: str, kind: str, history: History) -> Table:
     """The state of a table; records are counted by family or kind, routes also by ingress."""
     records: Counter[str] = Counter()
     ingresses: Counter[str] = Counter()
-    for slot, own in history.snapshot.items():
+    for slot, count in history.snapshot.counts.items():
         if isinstance(slot, RouteSlot):
-            records[f"ipv{slot.family}"] += len(own)
-            ingresses[str(slot.number)] += len(own)
+            records[f"ipv{slot.family}"] += count
+            ingresses[str(slot.number)] += count
         else:
-            records[slot.name.replace(" ", "_")] += len(own)
+            records[slot.name.replace(" ", "_")] += count
     return Table(
         name=name,
         kind=kind,

@@ -13,7 +13,7 @@ from rotonda.http.answers import Answer
 from rotonda.http.common import Clock, Table
 from rotonda.http.routing import Asked, Route
 from rotonda.views.served import Client, Served
-from rotonda.views.shown import Link, View
+from rotonda.views.shown import Filtered, Link, Sending, View
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -61,6 +61,10 @@ class _Collector:
         served = getattr(self._view, "served", None)
         if served is not None:
             yield from _of_server(served())
+        filtered, sending = getattr(self._view, "filtered", None), getattr(self._view, "sending", None)
+        if filtered is not None and sending is not None:
+            yield from _of_filters(filtered())
+            yield from _of_streams(sending())
 
     def _program(self) -> Iterator[Metric]:
         view = self._view
@@ -171,6 +175,36 @@ def _of_tls(served: Served) -> Iterator[Metric]:
     yield _gauges("rotonda_tls_certificate_expiry_timestamp_seconds", text, ("listener",), ends)
     unusable = {(each.name,): each.unusable_files or 0 for each in secure}
     yield _counters("rotonda_tls_unusable_files", "Changed files that could not be used.", ("listener",), unusable)
+
+
+def _of_filters(filters: Sequence[Filtered]) -> Iterator[Metric]:
+    labels = ("unit", "filter")
+    names = [(each.unit, each.filter) for each in filters]
+    for name, text in (("seen", "Records looked at."), ("accepted", "Records accepted."), ("rejected", "Not accepted.")):
+        values = dict.fromkeys(names, 0)
+        for each in filters:
+            values[each.unit, each.filter] += getattr(each, name)
+        yield _counters(f"rotonda_filter_records_{name}", text, labels, values)
+    failures: dict[tuple[str, ...], int] = {}
+    for each in filters:
+        for place, count in each.failures.items():
+            key = each.unit, each.filter, place
+            failures[key] = failures.get(key, 0) + count
+    text = "Records on which a filter failed, by the place of the failure."
+    yield _counters("rotonda_filter_failures", text, (*labels, "place"), failures)
+
+
+def _of_streams(streams: Sequence[Sending]) -> Iterator[Metric]:
+    figures: Sequence[tuple[str, str]] = (
+        ("sent", "Records that filters have sent."),
+        ("written", "Records that have arrived."),
+        ("dropped", "Records that are lost."),
+    )
+    for name, text in figures:
+        values = {(each.name,): getattr(each, name) for each in streams}
+        yield _counters(f"rotonda_stream_records_{name}", text, ("stream",), values)
+    failing = {(each.name,): each.problem is not None for each in streams}
+    yield _gauges("rotonda_stream_failing", "Whether something is wrong with a stream.", ("stream",), failing)
 
 
 def _of_clients(clients: Sequence[Client]) -> Iterator[Metric]:

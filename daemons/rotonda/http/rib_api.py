@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 PARAMETERS = (
     "prefix", "ip", "match", "itself", "family", "origin", "community", "ingress", "peer_as", "peer", "status",
-    "limit", "cursor", "fields", "direction",
+    "history", "limit", "cursor", "fields", "direction",
 )  # fmt: skip
 _OF_PATH = tuple(name for name in PARAMETERS if name not in ("prefix", "ip"))
 _FAMILIES = {"4": 4, "6": 6, "ipv4": 4, "ipv6": 6}
@@ -59,6 +59,11 @@ class ShownIngress(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 def rib_site(view: RibView, clock: Clock) -> Site:
     """The site of a daemon with RIBs; `clock` tells seconds since 1970."""
+    return api_site(rib_routes(view, clock))
+
+
+def rib_routes(view: RibView, clock: Clock) -> list[Route]:
+    """What it answers."""
     api = _RibApi(view, clock)
     routes = [
         Route("GET", "/api/v1/status", api.status),
@@ -70,7 +75,7 @@ def rib_site(view: RibView, clock: Clock) -> Site:
         Route("GET", "/api/v1/routes", api.routes, PARAMETERS),
         Route("GET", "/api/v1/routes/{address}/{length}", api.routes, _OF_PATH),
     ]
-    return api_site([*routes, *serving_routes(view), *health_routes(view), *metrics_routes(view, clock, api.tables)])
+    return [*routes, *serving_routes(view), *health_routes(view), *metrics_routes(view, clock, api.tables)]
 
 
 class _RibApi:
@@ -118,7 +123,7 @@ class _RibApi:
         limit = read.optional(asked.parameters, "limit", _limit) or DEFAULT_LIMIT
         fields = read.optional(asked.parameters, "fields", read.choices(FIELDS))
         history, registry = rib.tables["rib"], self._view.ingresses
-        results = answer(history.snapshot, query, rib.index, registry.get)
+        results = answer(history.snapshot, query, rib.index, registry.get, rib.past)
         try:
             page = results.page(limit, asked.parameters.get("cursor"))
         except BadCursor as wrong:
@@ -134,7 +139,7 @@ class _RibApi:
             "cursor": page.cursor,
             "ingresses": [self._shown(ingress) for ingress in _of_page(page, registry.get)],
         }
-        version = f"{rib.name} {history.position} {rpki} {registry.revision}"
+        version = f"{rib.name} {history.position} {rpki} {registry.revision} {rib.past and rib.past.revision}"
         return Answer(_body(head, rows, len(page)), version=version)
 
     def _verified(self, rib: Rib, asked: Asked, fields: Collection[str] | None) -> Verified | None:
@@ -195,6 +200,7 @@ def read_query(asked: Asked) -> Query:
     itself = read.optional(given, "itself", read.choice(("true", "false")))
     family = read.optional(given, "family", read.choice(tuple(_FAMILIES)))
     status = read.optional(given, "status", read.choice(tuple(_STATES)))
+    history = read.optional(given, "history", read.choice(("true", "false")))
     return Query(
         prefix=prefix,
         match=Match(match) if match else Match.LONGEST if by_address else Match.EXACT,
@@ -206,6 +212,7 @@ def read_query(asked: Asked) -> Query:
         peer_as=read.optional(given, "peer_as", read.as_number),
         peer_address=peer,
         status=None if status is None else _STATES[status],
+        history=history == "true",
     )
 
 

@@ -15,7 +15,7 @@ FIELDS_OF_SETS = (
     "aggregator", "communities", "extended_communities", "large_communities", "originator_id", "cluster_list",
     "only_to_customer", "unknown", "unreadable",
 )  # fmt: skip
-FIELDS_OF_ROUTES = ("prefix", "path_id", "ingress", "received", "status", "rov", "aspa")
+FIELDS_OF_ROUTES = ("prefix", "path_id", "ingress", "received", "ended", "status", "rov", "aspa")
 FIELDS = (*FIELDS_OF_ROUTES, *FIELDS_OF_SETS)
 """Everything that a route may show, in this order; what a route does not have is left out."""
 

@@ -22,12 +22,14 @@ class TooManyIngresses(ValueError):
 class IngressRegistry:
     """The ingresses of all links by local number; iteration is in the order in which they were first heard of.
 
-    `revision` grows whenever anything here changes.
+    `revision` grows whenever anything here changes. With `by_identity` an ingress that several links describe, one to a
+    session, is the same one: what flows apart in a graph and meets again is about the same routes.
     """
 
-    def __init__(self, most: int = MOST_INGRESSES) -> None:
+    def __init__(self, most: int = MOST_INGRESSES, *, by_identity: bool = False) -> None:
         self.revision = 0
         self._most = most
+        self._by_identity = by_identity
         self._known: list[Ingress] = []
         self._links: list[str] = []
         self._numbers: dict[tuple[str, bytes], list[int]] = defaultdict(list)
@@ -77,7 +79,7 @@ class IngressRegistry:
         return replace(known, state=IngressState.DOWN) if self._links[number] in self._away else known
 
     def _number(self, link: str, described: Ingress) -> int:
-        alike = self._numbers[link, described.identity]
+        alike = self._numbers["" if self._by_identity else link, described.identity]
         here = self._here[link]
         if here.get(described.number) in alike:
             return here[described.number]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from rotonda.bgp import as_path
 from rotonda.bgp.as_path import AS_CONFED_SEQUENCE, AS_CONFED_SET, AS_SEQUENCE, AS_SET
 from rotonda.bgp.attributes import AS_PATH
 from rotonda.bgp.errors import Malformed
-from rotonda.rib.set_walk import STEPS, Mask, Positions, WalkedSets, runs
+from rotonda.rib.set_walk import STEPS, Mask, Positions, WalkedSets, chosen, runs
 from rotonda.rpki.path_tables import PathTable
 
 Numbers = NDArray[np.uint32]
@@ -38,18 +39,14 @@ class PathSegments:
     @staticmethod
     def of(walked: WalkedSets) -> PathSegments:
         """The paths of these sets."""
-        rows, kinds, starts, counts, broken = _walked_paths(walked)
-        if len(broken):
-            readable = np.isin(rows, broken, invert=True)
-            rows, kinds, starts, counts = rows[readable], kinds[readable], starts[readable], counts[readable]
+        *columns, broken = _walked_paths(walked)
+        rows, kinds, starts, counts = chosen(np.isin(columns[0], broken, invert=True), *columns)
         order = np.argsort(rows, kind="stable")
         return PathSegments(walked, rows[order], kinds[order].astype(np.uint8), starts[order], counts[order])
 
     def only(self, wanted: Mask) -> PathSegments:
         """The segments that are wanted."""
-        if wanted.all():
-            return self
-        return PathSegments(self.walked, *(getattr(self, name)[wanted] for name in self.__slots__[1:]))
+        return PathSegments(self.walked, *chosen(wanted, self.rows, self.kinds, self.starts, self.counts))
 
     def origins(self) -> tuple[Numbers, Mask]:
         """The AS that each route comes from, 0 where its path tells none, and whether it tells one (RFC 6811 §2)."""
@@ -58,7 +55,7 @@ class PathSegments:
         return self._column(self.rows[last], self.starts[last] + 4 * (self.counts[last] - 1))
 
     def neighbours(self) -> tuple[Numbers, Mask]:
-        """The AS next to this one, 0 where a path tells none, and whether it tells one: the first of the first sequence.
+        """The AS that each path begins with, 0 where it tells none, and whether it tells one.
 
         Confederations are passed over (RFC 5065 §5.3); a path that begins with a set tells none.
         """
@@ -98,15 +95,12 @@ class PathSegments:
         return numbers, known
 
 
-Columns = tuple[Positions, NDArray[np.uint8], Positions, Positions]
-
-
-def _walked_paths(walked: WalkedSets) -> tuple[Positions, NDArray[np.uint8], Positions, Positions, Positions]:
+def _walked_paths(walked: WalkedSets) -> tuple[NDArray[Any], ...]:
     """Rows, kinds, starts and counts of segments in no order; and the rows of paths that cannot be read."""
     paths = walked.values(AS_PATH)
     some = paths.only(paths.sizes > 0)
     rows, at, ends = some.rows, some.starts, some.starts + some.sizes
-    found: list[Columns] = []
+    found: list[tuple[NDArray[Any], ...]] = []
     broken: list[Positions] = []
     for _ in range(STEPS):
         if not len(rows):
@@ -117,19 +111,15 @@ def _walked_paths(walked: WalkedSets) -> tuple[Positions, NDArray[np.uint8], Pos
         sound = (kinds >= AS_SET) & (kinds <= AS_CONFED_SET) & (counts > 0) & (following <= ends)
         found.append((rows, kinds, at + 2, counts))
         broken.append(rows[~sound])
-        going = sound & (following < ends)
-        rows, at, ends = rows[going], following[going], ends[going]
+        rows, at, ends = chosen(sound & (following < ends), rows, following, ends)
     for row, start, end in zip(rows.tolist(), at.tolist(), ends.tolist(), strict=True):
         try:
             found.append(tuple(map(np.array, zip(*_rest(walked, row, start, end), strict=True))))
         except Malformed:
             broken.append(np.array([row]))
     if not found:
-        return _NONE, _NONE.astype(np.uint8), _NONE, _NONE, _NONE
-    return *map(np.concatenate, zip(*found, strict=True)), np.concatenate(broken)  # type: ignore[return-value]
-
-
-_NONE = np.empty(0, np.int64)
+        return (np.empty(0, np.int64),) * 5
+    return *map(np.concatenate, zip(*found, strict=True)), np.concatenate(broken)
 
 
 def _rest(walked: WalkedSets, row: int, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:

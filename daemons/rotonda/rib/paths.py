@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rotonda.bgp.as_path import AS_CONFED_SEQUENCE, AS_SEQUENCE
-from rotonda.bgp.attributes import AS_PATH, decoded
+from rotonda.bgp.attributes import decoded
 from rotonda.bgp.errors import Malformed
 from rotonda.rib.path_segments import PathSegments
 from rotonda.rib.set_walk import walked
@@ -29,4 +29,4 @@ def path_of(octets: bytes) -> Path:
 
 def path_table(sets: Sequence[bytes]) -> PathTable:
     """The paths of many sets."""
-    return PathSegments.of(walked(sets, until=AS_PATH)).path_table()
+    return PathSegments.of(walked(sets)).path_table()

@@ -1,12 +1,14 @@
-"""The order of answers: by prefix, then ingress, then path identifier; and how to go on from any place in it.
+"""The order of answers: by prefix, then ingress, then path identifier; and how to go on from any place in it. What is
+of the past comes after what is current of the same prefix, by the time when it ended.
 
-A place is octets - address, length, ingress, path identifier - that compare as the order demands. It names a route
-and not a row, so that it means the same when the table has moved on.
+A place is octets - address, length, end, ingress, path identifier - that compare as the order demands. The end is that
+of an entry of the past, in microseconds, and 0 for a current route. A place names a route and not a row, so that it
+means the same when the table has moved on.
 """
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,8 @@ from rotonda.rib.prefixes import BITS, OCTETS
 Keys = NDArray[Any]
 
 _MARK = 4
+_END = 8
+_BEHIND_PREFIX = _END + 4 + 4
 
 
 class BadCursor(ValueError):
@@ -32,22 +36,28 @@ class Place:
     prefix: bytes
     ingress: int
     path: bytes
+    ended: int = 0
 
     @staticmethod
     def of(family: int, place: bytes) -> Place:
         """The place with these octets."""
         prefix = OCTETS[family] + 1
-        return Place(family, place[:prefix], int.from_bytes(place[prefix : prefix + 4]), place[prefix + 4 :])
+        ended, ingress = place[prefix : prefix + _END], place[prefix + _END : -4]
+        return Place(family, place[:prefix], int.from_bytes(ingress), place[-4:], int.from_bytes(ended))
 
     @staticmethod
     def read(cursor: str, mark: bytes) -> Place:
         """What a cursor says, if the mark of the question is this. Raises BadCursor."""
         try:
-            octets = urlsafe_b64decode(cursor.encode("ascii"))
+            octets = b64decode(cursor.encode("ascii"), b"-_", validate=True)
         except ValueError:
             raise BadCursor("the cursor is not one that was given here") from None
         family, place = octets[0] if octets else 0, octets[1 + _MARK :]
-        if family not in OCTETS or len(place) != OCTETS[family] + 9 or place[OCTETS[family]] > BITS[family]:
+        if (
+            family not in OCTETS
+            or len(place) != OCTETS[family] + 1 + _BEHIND_PREFIX
+            or place[OCTETS[family]] > BITS[family]
+        ):
             raise BadCursor("the cursor is not one that was given here")
         if octets[1 : 1 + _MARK] != mark[:_MARK]:
             raise BadCursor("the cursor belongs to another question")
@@ -55,25 +65,31 @@ class Place:
 
     def written(self, mark: bytes) -> str:
         """The cursor that leads on from here."""
-        octets = bytes([self.family]) + mark[:_MARK] + self.prefix + self.ingress.to_bytes(4) + self.path
-        return urlsafe_b64encode(octets).decode()
+        return urlsafe_b64encode(bytes([self.family]) + mark[:_MARK] + self.octets).decode()
+
+    @property
+    def octets(self) -> bytes:
+        """What compares with those of other places."""
+        return self.prefix + self.ended.to_bytes(_END) + self.ingress.to_bytes(4) + self.path
 
     def passed(self, keys: Keys, ingress: int) -> int:
-        """How many rows of an ingress's sorted keys are not behind this place."""
-        if ingress == self.ingress:
+        """How many rows of an ingress's sorted keys, all current, are not behind this place."""
+        if ingress == self.ingress and not self.ended:
             key, side = self.prefix + self.path, "right"
-        elif ingress < self.ingress:
+        elif ingress < self.ingress or self.ended:
             key, side = self.prefix + b"\xff\xff\xff\xff", "right"
         else:
             key, side = self.prefix + bytes(4), "left"
         return int(keys.searchsorted(np.array([key], keys.dtype), side)[0])  # type: ignore[call-overload]
 
 
-def places(keys: Keys, ingress: int) -> Keys:
+def places(keys: Keys, ingress: int, ended: NDArray[np.uint64] | None = None) -> Keys:
     """The places of some rows of one ingress, as octets that compare."""
     width = keys.dtype.itemsize
-    octets = np.empty((len(keys), width + 4), np.uint8)
+    end = width - 4
+    octets = np.empty((len(keys), end + _BEHIND_PREFIX), np.uint8)
     own = np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), width)
-    octets[:, : width - 4], octets[:, width:] = own[:, : width - 4], own[:, width - 4 :]
-    octets[:, width - 4 : width] = np.frombuffer(ingress.to_bytes(4), np.uint8)
-    return octets.view(f"S{width + 4}").reshape(-1)
+    octets[:, :end], octets[:, -4:] = own[:, :end], own[:, end:]
+    octets[:, end : end + _END] = 0 if ended is None else ended.astype(">u8").view(np.uint8).reshape(len(keys), _END)
+    octets[:, end + _END : -4] = np.frombuffer(ingress.to_bytes(4), np.uint8)
+    return octets.view(f"S{octets.shape[1]}").reshape(-1)

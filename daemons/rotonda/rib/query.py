@@ -7,7 +7,7 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from rotonda.rib.attributes_index import AttributesIndex
 from rotonda.rib.communities import Community
-from rotonda.rib.page import Page, Part, first_routes
+from rotonda.rib.entries import Ended
+from rotonda.rib.merged import merged
+from rotonda.rib.page import CurrentPart, Page, Part, PastPart, first_routes
+from rotonda.rib.past import Past
 from rotonda.rib.places import Keys, Place
 from rotonda.rib.prefixes import OCTETS, Prefix
 from rotoro.table import Ingress, IngressState, Records, RouteSlot, Snapshot
@@ -43,7 +46,8 @@ class Match(StrEnum):
 class Query:
     """What is asked; everything that is given must be true of a route.
 
-    `itself` says whether LONGER and SHORTER count the prefix itself.
+    `itself` says whether LONGER and SHORTER count the prefix itself; `history`, whether entries of the past are routes
+    too. A status that only they can have asks for them by itself.
     """
 
     prefix: Prefix | None = None
@@ -55,22 +59,30 @@ class Query:
     ingress: int | None = None
     peer_as: int | None = None
     peer_address: bytes | None = None
-    status: IngressState | None = None
+    status: IngressState | Ended | None = None
+    history: bool = False
+
+    @property
+    def of_past(self) -> bool:
+        """Whether entries of the past can be meant."""
+        return isinstance(self.status, Ended) or (self.history and self.status is None)
 
     @property
     def mark(self) -> bytes:
         """What tells the cursors of this question from those of others."""
         return blake2b(repr(self).encode(), digest_size=4).digest()
 
+    def concerns_family(self, family: int) -> bool:
+        """Whether routes of this family can be meant."""
+        return self.family in (None, family) and (self.prefix is None or self.prefix.family == family)
+
     def concerns(self, family: int, ingress: Ingress) -> bool:
-        """Whether routes of this family from this ingress can be meant."""
+        """Whether routes of this family from this ingress can be meant, whatever their status."""
         return (
-            (self.family is None or self.family == family)
-            and (self.prefix is None or self.prefix.family == family)
+            self.concerns_family(family)
             and (self.ingress is None or self.ingress == ingress.number)
             and (self.peer_as is None or self.peer_as == ingress.asn)
             and (self.peer_address is None or self.peer_address == ingress.address)
-            and (self.status is None or self.status == ingress.state)
         )
 
 
@@ -79,9 +91,18 @@ def answer(
     query: Query,
     index: AttributesIndex,
     present: Callable[[int], Ingress | None] = lambda number: None,
+    past: Past | None = None,
 ) -> Results:
-    """All routes of the snapshot that the query asks for; `present` tells how an ingress is now."""
-    return Results(query, tuple(_parts(snapshot, query, index, present)))
+    """All routes that the query asks for, of the snapshot and of its past, if it has one.
+
+    `present` tells how an ingress is now.
+    """
+    parts = _parts(snapshot, query, present, past)
+    wanted = _wanted_sets(query, index)
+    if wanted is not None:
+        parts = [part.with_sets(wanted) for part in parts]
+    parts = [part for part in parts if len(part)]
+    return Results(query, tuple(_longest(parts) if query.match is Match.LONGEST and query.prefix else parts))
 
 
 @dataclass(frozen=True)
@@ -94,7 +115,7 @@ class Results:
     @cached_property
     def count(self) -> int:
         """How many they are."""
-        return sum(len(part.rows) for part in self.parts)
+        return sum(map(len, self.parts))
 
     def page(self, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page:
         """The first of them, or the first behind a cursor. Raises BadCursor, and ValueError for an impossible limit."""
@@ -105,19 +126,47 @@ class Results:
         return Page(blocks, None if last is None else last.written(self.query.mark))
 
 
-def _parts(
-    snapshot: Snapshot, query: Query, index: AttributesIndex, present: Callable[[int], Ingress | None]
-) -> Iterator[Part]:
+def _parts(snapshot: Snapshot, query: Query, present: Callable[[int], Ingress | None], past: Past | None) -> list[Part]:
+    """What the query asks for, whatever the attributes."""
     bounds = None if query.prefix is None else _bounds(query.prefix, query.match, query.itself)
-    parts = []
-    for slot, records in snapshot.items():
-        if isinstance(slot, RouteSlot) and query.concerns(slot.family, present(slot.number) or slot.ingress):
-            parts.append(Part(slot, records, range(len(records)) if bounds is None else _rows(records, bounds)))
-    wanted = _wanted_sets(query, index)
-    if wanted is not None:
-        parts = [_with_sets(part, wanted) for part in parts]
-    parts = [part for part in parts if len(part.rows)]
-    return iter(_longest(parts) if query.match is Match.LONGEST and query.prefix is not None else parts)
+    if bounds is not None:
+        snapshot = snapshot.narrowed(bounds)
+
+    def ingress(slot: RouteSlot) -> Ingress:
+        return present(slot.number) or slot.ingress
+
+    def concerned(slot: RouteSlot) -> bool:
+        return query.concerns(slot.family, ingress(slot))
+
+    merges = past is not None and past.strategy.merges_peers
+    looked_at = (lambda slot: query.concerns_family(slot.family)) if merges else concerned
+    current = _current_parts(snapshot, bounds, looked_at)
+    before = _past_parts(past, snapshot, bounds, looked_at) if past is not None and query.of_past else []
+    if past is not None and merges:
+        current, before = merged(current, before, past)
+        current = [part for part in current if concerned(part.slot)]
+        before = [part for part in before if query.of_past and concerned(part.slot)]
+    if query.status is not None:
+        current = [part for part in current if query.status == ingress(part.slot).state]
+        before = [part.where(part.entries.states == query.status) for part in before]
+    return [*current, *before]
+
+
+def _current_parts(
+    snapshot: Snapshot, bounds: Keys | None, looked_at: Callable[[RouteSlot], bool]
+) -> list[CurrentPart]:
+    return [
+        CurrentPart(slot, records, range(len(records)) if bounds is None else _rows(records, bounds))
+        for slot, records in snapshot.items()
+        if isinstance(slot, RouteSlot) and looked_at(slot)
+    ]
+
+
+def _past_parts(
+    past: Past, snapshot: Snapshot, bounds: Keys | None, looked_at: Callable[[RouteSlot], bool]
+) -> list[PastPart]:
+    slots = [slot for slot in past.slots if looked_at(slot)]
+    return [PastPart(slot, past.entries(slot, snapshot.records(slot), bounds)) for slot in slots]
 
 
 def _bounds(prefix: Prefix, match: Match, itself: bool) -> Keys:
@@ -150,24 +199,7 @@ def _wanted_sets(query: Query, index: AttributesIndex) -> Mask | None:
     return np.logical_and.reduce(masks) if masks else None
 
 
-def _with_sets(part: Part, wanted: Mask) -> Part:
-    numbers, rows = part.records.values, part.rows
-    assert numbers is not None
-    if isinstance(rows, range):
-        kept = rows.start + np.flatnonzero(wanted[numbers[rows.start : rows.stop]])
-    else:
-        kept = rows[wanted[numbers[rows]]]
-    return Part(part.slot, part.records, kept)
-
-
-def _longest(parts: list[Part]) -> list[Part]:
+def _longest(parts: Sequence[Part]) -> list[Part]:
     """Of prefixes that all cover one, those of the longest length: in each part, it is that of its last rows."""
-    lengths = [Prefix.of_key(part.records.key(int(part.rows[-1]))).length for part in parts]
-    longest = max(lengths, default=0)
-    return [_last_prefix(part) for part, length in zip(parts, lengths, strict=True) if length == longest]
-
-
-def _last_prefix(part: Part) -> Part:
-    keys = part.records.keys
-    low = np.array([Prefix.of_key(part.records.key(int(part.rows[-1]))).low], keys.dtype)
-    return part.behind(int(keys.searchsorted(low)[0]))
+    longest = max((part.last.length for part in parts), default=0)
+    return [part.of_last() for part in parts if part.last.length == longest]

@@ -12,18 +12,24 @@ import numpy as np
 
 from rotonda.rib.attributes_index import AttributesIndex
 from rotonda.rib.display import Shown, chosen
+from rotonda.rib.entries import MICROSECONDS, Ended, prefixes_of
 from rotonda.rib.page import Block, Page
 from rotonda.rib.paths import path_table
 from rotonda.rib.places import Keys
-from rotonda.rib.prefixes import OCTETS, key_texts
+from rotonda.rib.prefixes import key_texts
 from rotonda.rpki.aspas import AspaSet
 from rotonda.rpki.path_tables import verify_paths
 from rotonda.rpki.paths import Direction, PathState
 from rotonda.rpki.validation import State, ValidatedSet
 from rotoro.table import Ingress, IngressState
 
-STATUS = {IngressState.UP: "active", IngressState.DOWN: "stale"}
-"""A route is stale when its ingress is down: it is what was heard last."""
+STATUS: dict[IngressState | Ended, str] = {
+    IngressState.UP: "active",
+    IngressState.DOWN: "stale",
+    Ended.REPLACED: "replaced",
+    Ended.WITHDRAWN: "withdrawn",
+}
+"""A route is stale when its ingress is down: it is what was heard last. Others are entries of the past."""
 
 _VERDICTS = [str(state) for state in sorted(State)]
 _PATH_VERDICTS = [str(state) for state in sorted(PathState)]
@@ -52,12 +58,14 @@ def _rows(
     block: Block, index: AttributesIndex, states: dict[int, str], verdicts: dict[str, list[str]]
 ) -> Iterator[Shown]:
     texts = key_texts(block.keys.tobytes(), block.family)
-    columns = zip(texts, block.ingresses.tolist(), block.times.tolist(), block.sets, strict=True)
-    for number, ((prefix, path), ingress, received, octets) in enumerate(columns):
+    ends = zip((block.ended // np.uint64(MICROSECONDS)).tolist(), block.states.tolist(), strict=True)
+    columns = zip(texts, block.ingresses.tolist(), block.times.tolist(), ends, block.sets, strict=True)
+    for number, ((prefix, path), ingress, received, (ended, state), octets) in enumerate(columns):
         row: Shown = {"prefix": prefix}
         if path:
             row["path_id"] = path
-        row |= {"ingress": ingress, "received": received, "status": states[ingress]}
+        row |= {"ingress": ingress, "received": received}
+        row |= {"ended": ended, "status": STATUS[Ended(state)]} if state else {"status": states[ingress]}
         row |= {name: words[number] for name, words in verdicts.items()}
         row |= index.display(octets)
         yield row
@@ -86,6 +94,4 @@ def _path_verdicts(block: Block, verified: Verified | None) -> dict[str, list[st
 
 def prefix_keys(keys: Keys, family: int) -> Keys:
     """The prefixes of keys of routes, as S5 or S17: address and length."""
-    width = OCTETS[family] + 1
-    octets = np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), width + 4)
-    return np.ascontiguousarray(octets[:, :width]).view(f"S{width}").reshape(-1)
+    return prefixes_of(keys)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ Mask = NDArray[np.bool_]
 
 STEPS = 32
 """How many attributes of a set, or segments of a path, are walked in step."""
+
+CHUNK_SETS = 1 << 14
+"""Sets that are looked at together; few enough to stay near the processor."""
 
 _KINDS = 256
 _PADDING = bytes(16)  # what is read at a place may go beyond the end of all sets
@@ -37,16 +41,19 @@ class Values:
 
     def only(self, wanted: Mask) -> Values:
         """Those that are wanted."""
-        return self if wanted.all() else Values(self.rows[wanted], self.starts[wanted], self.sizes[wanted])
+        return Values(*chosen(wanted, self.rows, self.starts, self.sizes))
+
+
+Step = tuple[NDArray[np.int16], Values]
 
 
 @dataclass(frozen=True, slots=True)
 class WalkedSets:
-    """The octets of `count` sets, and where their attributes are, for each step of the walk: types and places."""
+    """The octets of `count` sets, and where their attributes are: types and places, step by step of the walk."""
 
     data: bytes
     count: int
-    steps: tuple[tuple[NDArray[np.int16], Values], ...]
+    steps: tuple[Step, ...]
 
     def values(self, kind: int) -> Values:
         """The attributes of one type."""
@@ -67,14 +74,14 @@ class WalkedSets:
         return self.read(places, ">u4").astype(np.uint32, copy=False)
 
 
-def walked(sets: Sequence[bytes], until: int | None = None) -> WalkedSets:
-    """Where the attributes lie; with `until`, only those before and at the attribute of this type."""
-    found, odd = _walked(sets, until, STEPS)
+def walked(sets: Sequence[bytes]) -> WalkedSets:
+    """Where the attributes lie."""
+    found, odd = _walked(sets, STEPS)
     if odd:
         in_order = list(sets)
         for row in odd:
             in_order[row] = _in_order(sets[row])
-        found, _ = _walked(in_order, until, _KINDS)
+        found, _ = _walked(in_order, _KINDS)
     return found
 
 
@@ -85,36 +92,46 @@ def runs(starts: Positions, counts: Positions, width: int) -> Positions:
     return places
 
 
-def _walked(sets: Sequence[bytes], until: int | None, limit: int) -> tuple[WalkedSets, list[int]]:
-    """The walk; and the rows of the sets that it cannot answer for."""
+def _walked(sets: Sequence[bytes], limit: int) -> tuple[WalkedSets, list[int]]:
+    """The walk, chunk by chunk; and the rows of the sets that it cannot answer for."""
     data = b"".join(sets) + _PADDING
     words = np.ndarray((len(data) - 3,), ">u4", data, 0, (1,))
     sizes = np.fromiter(map(len, sets), np.int64, len(sets))
     ends = np.cumsum(sizes)
-    rows, at, ends = _chosen(sizes > 0, np.arange(len(sets)), ends - sizes, ends)
+    columns = chosen(sizes > 0, np.arange(len(sets)), ends - sizes, ends)
+    steps: list[Step] = []
+    odd: list[int] = []
+    for first in range(0, len(columns[0]), CHUNK_SETS):
+        odd += _walk(words, limit, steps, *(column[first : first + CHUNK_SETS] for column in columns))
+    return WalkedSets(data, len(sets), tuple(steps)), odd
+
+
+def _walk(
+    words: NDArray[np.uint32], limit: int, steps: list[Step], rows: Positions, at: Positions, ends: Positions
+) -> list[int]:
+    """Walk some sets, which have octets; gives the rows of those that are odd."""
     before = np.full(len(rows), -1, np.int16)
-    steps, odd = [], []
+    odd: list[int] = []
     for _ in range(limit):
         if not len(rows):
             break
-        words_here = words[at].astype(np.uint32)
-        kinds = (words_here >> 16 & 0xFF).astype(np.int16)
-        extended = words_here & _EXTENDED > 0
+        heads = words[at].astype(np.uint32)
+        kinds = (heads >> 16 & 0xFF).astype(np.int16)
+        extended = heads & _EXTENDED > 0
         starts = at + 3 + extended
-        sizes = np.where(extended, words_here & 0xFFFF, words_here >> 8 & 0xFF).astype(np.int64)
+        sizes = np.where(extended, heads & 0xFFFF, heads >> 8 & 0xFF).astype(np.int64)
         following = starts + sizes
         sound = (following <= ends) & (kinds > before)
         odd += rows[~sound].tolist()
         steps.append((kinds, Values(rows, starts, sizes)))
-        going = sound & (following < ends)
-        if until is not None:
-            going &= kinds != until
-        rows, at, ends, before = _chosen(going, rows, following, ends, kinds)
-    return WalkedSets(data, len(sets), tuple(steps)), [*odd, *rows.tolist()]
+        rows, at, ends, before = chosen(sound & (following < ends), rows, following, ends, kinds)
+    return [*odd, *rows.tolist()]
 
 
-def _chosen(wanted: Mask, *columns: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
-    return columns if wanted.all() else tuple(column[wanted] for column in columns)
+def chosen(wanted: Mask, *columns: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """The wanted rows of some columns."""
+    rows = np.flatnonzero(wanted)
+    return columns if len(rows) == len(wanted) else tuple(column[rows] for column in columns)
 
 
 def _joined(columns: list[Positions]) -> Positions:
@@ -129,6 +146,5 @@ def _in_order(octets: bytes) -> bytes:
         return b""
     kinds = list(attributes)
     if {NEXT_HOP, MP_REACH} <= set(kinds) and kinds.index(NEXT_HOP) > kinds.index(MP_REACH):
-        if len(attributes[NEXT_HOP][1]) == 4:  # of two next hops the one that comes last counts
-            del attributes[MP_REACH]
+        del attributes[MP_REACH if len(attributes[NEXT_HOP][1]) == 4 else NEXT_HOP]  # the last one of use counts
     return written(attributes)

@@ -135,6 +135,8 @@ class Options(LimitOptions):
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
+        if self.of_file():
+            return
         super().postOptions()
         self["listen"] = self["listen"] or [place("listen", LISTEN)]
         self["name"] = named(self["name"])
@@ -289,6 +291,10 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     count_steadily(reactor)
+    if options["config"] is not None:
+        from rotonda.services.graph import graph_daemon  # only who runs a file waits for its language to load
+
+        return graph_daemon(reactor, options)
     enough_descriptors(options["limits"])
     daemon = Connector(reactor, options)
     Privileges().setServiceParent(daemon)

@@ -63,6 +63,8 @@ class Options(LimitOptions):
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
+        if self.of_file():
+            return
         super().postOptions()
         self["listen"] = self["listen"] or [place("listen", LISTEN)]
         self["http"] = place("http", self["http"])
@@ -105,6 +107,10 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     count_steadily(reactor)
+    if options["config"] is not None:
+        from rotonda.services.graph import graph_daemon  # only who runs a file waits for its language to load
+
+        return graph_daemon(reactor, options)
     enough_descriptors(options["limits"])
     daemon = Rib(reactor, options)
     Privileges().setServiceParent(daemon)

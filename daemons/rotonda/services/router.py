@@ -44,6 +44,8 @@ class Options(DaemonOptions):
 
     def postOptions(self) -> None:
         """Complain about what cannot be meant."""
+        if self.of_file():
+            return
         self["http"] = place("http", self["http"])
         self["mode"] = mode_of(self["mode"])
         self["patience"] = seconds("patience", self["patience"])
@@ -76,6 +78,10 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     count_steadily(reactor)
+    if options["config"] is not None:
+        from rotonda.services.graph import graph_daemon  # only who runs a file waits for its language to load
+
+        return graph_daemon(reactor, options)
     daemon = Router(reactor, options)
     Privileges().setServiceParent(daemon)
     return daemon

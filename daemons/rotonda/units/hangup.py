@@ -1,4 +1,5 @@
-"""SIGHUP, by which administrators and their tools say that files were renewed: certificates are read again.
+"""SIGHUP, by which administrators and their tools say that files were renewed or moved away: certificates and tables
+are read again, and logs are begun anew.
 
 They are read again without it, too, when somebody connects after they have changed; this says at once whether they can
 be used.
@@ -14,7 +15,7 @@ from twisted.application.service import IServiceCollection, Service
 
 
 class Hangup(Service):
-    """Has all services beside and below it, those with TLS, read their files again."""
+    """Has all services beside and below it, those with TLS and those that can `reopen`, read their files again."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -36,6 +37,9 @@ class Hangup(Service):
             tls = getattr(service, "tls", None)
             if tls is not None:
                 tls.renew()
+            reopen = getattr(service, "reopen", None)
+            if reopen is not None:
+                reopen()
 
 
 def _below(service: Any) -> Iterator[Any]:

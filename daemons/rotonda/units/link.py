@@ -14,6 +14,7 @@ from rotoro.net.endpoints import Connect
 from rotoro.session.base import Session
 from rotoro.session.bracket import Adopt
 from rotoro.session.effects import Effect, Flush, Note, TableStatus, Update
+from rotoro.session.followed import StoreFor
 from rotoro.session.follower import FollowingPeer, Select
 from rotoro.session.negotiation import ClientSession, Mode
 from rotoro.session.parameters import Parameters
@@ -62,6 +63,7 @@ class WestLink:
         fresh: Callable[[], None] = lambda: None,
         *,
         at_once: bool = True,
+        store_for: StoreFor | None = None,
     ) -> None:
         self.name = str(to)
         self.statuses: dict[str, TableStatus] = {}
@@ -70,7 +72,7 @@ class WestLink:
         self._fresh = fresh
         self._told_now: set[str] = set()
         """The tables that have come, whole or what changed in them, since there is a connection."""
-        self.follower = FollowingPeer(select, store, adopt, Parameters(name="rotonda"))
+        self.follower = FollowingPeer(select, store, adopt, Parameters(name="rotonda"), store_for)
         self.router = RouterSession(RTR_TABLE, tolerant=to.tolerant, old_aspa=to.old_aspa)
         self.session = ClientSession(mode, self.follower, self.router)
         self.service = Connecting(reactor, to, self.session, self._tell, self._begun, at_once=at_once)

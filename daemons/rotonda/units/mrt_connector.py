@@ -66,9 +66,11 @@ class MrtTable(FileTable[Loaded]):
         clock: Callable[[], float],
         changed: Callable[[], None],
         done: Callable[[Loaded], None],
+        adopt: Callable[[Ingress], Ingress] = lambda described: described,
     ) -> None:
         super().__init__(paths, history, clock, changed, done)
         self._store = store
+        self._adopt = adopt
         self._building = EMPTY
         self._ingresses: dict[tuple[bytes, int, bool], Ingress] = {}
         self._rows: dict[Path, int] = {}
@@ -155,7 +157,7 @@ class MrtTable(FileTable[Loaded]):
         identity = (peer.address, peer.asn, peer.local)
         found = self._ingresses.get(identity)
         if found is None:
-            found = self._ingresses[identity] = Ingress(
+            described = Ingress(
                 number=len(self._ingresses),
                 kind=IngressKind.MRT,
                 address=peer.address,
@@ -164,6 +166,7 @@ class MrtTable(FileTable[Loaded]):
                 view=RibView.ADJ_RIB_OUT_POST if peer.local else RibView.ADJ_RIB_IN_PRE,
                 name=peer.view_name.encode()[:MAX_NAME].decode(errors="ignore"),
             )
+            found = self._ingresses[identity] = self._adopt(described)
         return found
 
     def _account(self, path: Path, reader: MrtReader, progress: Progress, damaged: int, loaded: Loaded) -> None:

@@ -58,7 +58,7 @@ class RibUnit:
         self._ingresses = IngressRegistry()
         self._disputes: dict[str, str] = {}
         """Why what a link holds now was not taken, by the link."""
-        self.rib = PhysicalRib(name, AttributeStore(), new_history)
+        self.rib = PhysicalRib(name, AttributeStore(), new_history, clock=time)
         histories = self.rib.routes.history, self.rib.rpki.history
         self.serving = Serving(reactor, name, listen, *histories, limits, timers, versions)
         self.wests = [self._link(reactor, west, mode) for west in wests]
@@ -90,7 +90,8 @@ class RibUnit:
         return any(west.synced for west in self.wests)
 
     def sweep(self) -> None:
-        """Free attribute sets that nothing needs, unless something is coming that no table names yet."""
+        """Tidy up the past; free attribute sets that nothing needs, unless some come that no table names yet."""
+        self.rib.sweep(time())
         if not any(west.receiving for west in self.wests):
             self.rib.attributes.sweep()
 

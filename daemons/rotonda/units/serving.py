@@ -63,10 +63,11 @@ class Serving:
         limits: Limits = DEFAULT_LIMITS,
         timers: Timers = DEFAULT_TIMERS,
         versions: tuple[int, ...] = RTR_VERSIONS,
+        rpki_name: str | None = None,
     ) -> None:
         self.tables = ServedTables()
         self.routes = self.tables.add(f"{name}.routes", RecordKind.ROUTES, routes) if routes is not None else None
-        self.rpki = self.tables.add(f"{name}.rpki", RecordKind.RPKI, rpki)
+        self.rpki = self.tables.add(rpki_name or f"{name}.rpki", RecordKind.RPKI, rpki)
         self.keeper: Keeper | None = None
         """What keeps the RPKI data on the disk, if anything does."""
         self._reactor, self._name = reactor, name

@@ -9,6 +9,7 @@ import msgspec
 
 from rotonda.rib.attributes_index import AttributesIndex
 from rotonda.rib.ingresses import IngressRegistry
+from rotonda.rib.past import Past
 from rotonda.views.served import ServingView
 from rotoro.table import History, Position
 
@@ -56,6 +57,28 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     last_error: str | None = None
 
 
+class Filtered(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What a filter of a unit has done. `failures` are by their place in the file, `sent` by the output stream."""
+
+    unit: str
+    filter: str
+    seen: int
+    accepted: int
+    rejected: int
+    failures: Mapping[str, int] = {}
+    sent: Mapping[str, int] = {}
+
+
+class Sending(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """How an output stream fares, in records."""
+
+    name: str
+    sent: int
+    written: int
+    dropped: int
+    problem: str | None = None
+
+
 class Rib(Protocol):
     """Routes that can be asked for; a `PhysicalRib` is one."""
 
@@ -66,6 +89,10 @@ class Rib(Protocol):
     @property
     def index(self) -> AttributesIndex:
         """The index of the store of its attribute sets."""
+
+    @property
+    def past(self) -> Past | None:
+        """The past of its routes, if it keeps one."""
 
     @property
     def tables(self) -> Mapping[str, History]:
@@ -103,6 +130,16 @@ class RibView(View, ServingView, Protocol):
 
     def ribs(self) -> Sequence[Rib]:
         """Its RIBs."""
+
+
+class GraphView(RibView, Protocol):
+    """What a daemon shows that runs a graph of units."""
+
+    def filtered(self) -> Sequence[Filtered]:
+        """What its filters have done."""
+
+    def sending(self) -> Sequence[Sending]:
+        """How its output streams fare."""
 
 
 class ConnectorView(View, ServingView, Protocol):

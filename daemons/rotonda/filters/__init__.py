@@ -1,0 +1,1 @@
+"""Filters on batches: what the block language says about routes, done to columns."""

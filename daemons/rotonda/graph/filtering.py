@@ -1,0 +1,396 @@
+"""Filters of an instance, with the data sources that they ask and the output streams that they send to.
+
+A filter asks states of its sources that do not change while it is used: when one of them does, another filter takes
+its place. When, the kind of the source says. RPKI data and tables that are ACTIVE have stored routes judged again a
+moment later. A view of a RIB, and a table that is PASSIVE, serve what comes from now on; only a virtual RIB, which
+stores no verdicts, judges again for them too, from time to time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from rotonda.bgp.raw import Accepts
+from rotonda.blocks.configs import RibSource, RpkiSource, TableSource, VirtualRib
+from rotonda.blocks.program import Program, SourceBlock
+from rotonda.blocks.settings import FilterUse
+from rotonda.blocks.typed import TypedFilter
+from rotonda.blocks.types import ROUTE, RecordType
+from rotonda.blocks.values import RecordValue
+from rotonda.filters.compile import FilterCounts, compiled
+from rotonda.filters.messages import MessageFilter
+from rotonda.filters.routes import RouteFilter
+from rotonda.filters.world import SourceGone, SourceView
+from rotonda.graph.changes import same_source, same_stream
+from rotonda.graph.flows import Surroundings
+from rotonda.graph.plan import CannotRun
+from rotonda.graph.stages import Stage
+from rotonda.outputs.outputs import BadStream, output_for
+from rotonda.outputs.stream import Stream
+from rotonda.rib.validated import latest_aspa_set
+from rotonda.sources.rib import Indexes, RibView
+from rotonda.sources.rpki import RpkiView
+from rotonda.units.table_file import TableFile
+from rotonda.views.shown import Filtered, Sending
+from rotoro.table import History
+
+AGAIN_SECONDS = 1.0
+"""How long changes of a source wait for others before routes are judged again."""
+
+LATER_SECONDS = 30.0
+"""The same where a virtual RIB asks what changes all the time."""
+
+Again = Callable[[RouteFilter, bool], None]
+
+
+class FilterHost(MultiService):
+    """Makes the filters of all units of an instance, and keeps them in step with their sources."""
+
+    log = Logger()
+
+    def __init__(self, program: Program, around: Surroundings, stages: Mapping[str, Stage]) -> None:
+        super().__init__()
+        self.program = program
+        self.around = around
+        self.stages = stages
+        self.streams: dict[str, Stream] = {}
+        self.sources: dict[str, Source] = {}
+        self.bound: dict[str, list[Bound]] = {}
+        """The filters of each unit."""
+        self._open(program)
+
+    # --- for stages --------------------------------------------------------------------------------------------------
+
+    def of_routes(self, unit: str, use: FilterUse, on_failure: str, again: Again) -> RouteFilter:
+        """A filter of records. `again` gets what takes its place, and whether what is stored is judged again."""
+        bound = Bound(self, unit, use, on_failure, again)
+        self.bound.setdefault(unit, []).append(bound)
+        return bound.made()
+
+    def of_messages(self, unit: str, use: FilterUse, on_failure: str) -> Accepts:
+        """A filter of messages as they came."""
+        bound = Bound(self, unit, use, on_failure, None)
+        self.bound.setdefault(unit, []).append(bound)
+        return bound.accepts()
+
+    def release(self, unit: str) -> None:
+        """The unit has no filters any more."""
+        for bound in self.bound.pop(unit, ()):
+            bound.close()
+
+    # --- for the instance --------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """All units are there: the sources that are views of them can be asked."""
+        for source in self.sources.values():
+            source.attach()
+
+    def use(self, program: Program) -> None:
+        """Filters that are made from now on are those of this program; the same sources and streams live on."""
+        old, self.program = self.program, program
+        for name in [n for n in self.streams if n not in program.streams or not same_stream(old, program, n)]:
+            self.streams.pop(name).disownServiceParent()
+        for name in [n for n in self.sources if n not in program.sources or not same_source(old, program, n)]:
+            self.sources.pop(name).close()
+        self._open(program)
+
+    def shown(self) -> list[Filtered]:
+        """What the filters of all units have done."""
+        source = self.program.source
+        return [
+            Filtered(
+                unit=unit,
+                filter=bound.use.name,
+                seen=bound.counts.seen,
+                accepted=bound.counts.accepted,
+                rejected=bound.counts.rejected,
+                failures={source.shown(span): count for span, count in bound.counts.failures.items()},
+                sent=dict(bound.counts.sent),
+            )
+            for unit, own in self.bound.items()
+            for bound in own
+        ]
+
+    def sending(self) -> list[Sending]:
+        """How the output streams fare."""
+        return [
+            Sending(name=name, sent=own.sent, written=own.written, dropped=own.dropped, problem=own.problem)
+            for name, own in self.streams.items()
+        ]
+
+    def world(self, filter: TypedFilter) -> Pinned:
+        """All that a filter may ask, as it is now."""
+        views = {name: self.sources[name].view() for name, _ in filter.sources}
+        return Pinned(views, self.streams)
+
+    def _open(self, program: Program) -> None:
+        for filter in program.filters.values():
+            for name, _ in filter.streams:
+                if name not in self.streams:
+                    self.streams[name] = self._stream(program, name)
+            for name, _ in filter.sources:
+                if name not in self.sources:
+                    self.sources[name] = _source(self, program.sources[name])
+
+    def _stream(self, program: Program, name: str) -> Stream:
+        try:
+            stream = output_for(program.streams[name], self.around.reactor)
+        except BadStream as wrong:
+            raise CannotRun(str(wrong)) from None
+        stream.setServiceParent(self)
+        return stream
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The world of one filter: states of its sources, and its streams."""
+
+    views: Mapping[str, SourceView]
+    streams: Mapping[str, Stream]
+
+    def source(self, name: str) -> SourceView:
+        """The state of this source. Raises SourceGone."""
+        return self.views[name]
+
+    def send(self, stream: str, records: Sequence[RecordValue], of: RecordType) -> None:
+        """Send records to a stream."""
+        found = self.streams.get(stream)
+        if found is not None:
+            found.send_all(records)
+
+
+class Bound:
+    """One use of a filter by a unit."""
+
+    def __init__(self, host: FilterHost, unit: str, use: FilterUse, on_failure: str, again: Again | None) -> None:
+        self.host, self.unit, self.use = host, unit, use
+        self.filter = host.program.filters[use.name]
+        self.counts = FilterCounts()
+        self.on_failure = on_failure
+        self._again = again
+        self._call: IDelayedCall | None = None
+        self._judge = False
+        self._stops = [host.sources[name].listen(self._changed) for name, _ in self.filter.sources]
+
+    def made(self) -> RouteFilter:
+        """The filter of records, with its sources as they are now."""
+        gives = self.filter.gives
+        assert isinstance(gives, RecordType)
+        return compiled(
+            self.filter,
+            dict(self.use.arguments),
+            self.host.world(self.filter),
+            self.host.around.stores.of(gives),
+            on_failure=self.on_failure,
+            counts=self.counts,
+        )
+
+    def accepts(self) -> MessageFilter:
+        """The filter of messages, with its sources as they are whenever a message comes."""
+        return MessageFilter(
+            self.filter,
+            dict(self.use.arguments),
+            lambda: self.host.world(self.filter),
+            self.on_failure == "ACCEPT",
+            self.counts,
+        )
+
+    def close(self) -> None:
+        """It is used no more."""
+        for stop in self._stops:
+            stop()
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+    def _changed(self, source: Source) -> None:
+        """Another filter is due; whether what is stored is judged again, the kind of the source says."""
+        if self._again is None:
+            return
+        stage = self.host.stages.get(self.unit)
+        is_virtual = stage is not None and isinstance(stage.block.config, VirtualRib)
+        self._judge = self._judge or source.active or is_virtual
+        seconds = AGAIN_SECONDS if source.active else LATER_SECONDS if is_virtual else 0.0
+        if self._call is None or not self._call.active():
+            self._call = self.host.around.reactor.callLater(seconds, self._renew)
+        elif self._call.getTime() > self.host.around.reactor.seconds() + seconds:
+            self._call.reset(seconds)
+
+    def _renew(self) -> None:
+        judge, self._judge, self._call = self._judge, False, None
+        assert self._again is not None
+        try:
+            self._again(self.made(), judge)
+        except Exception:
+            self.host.log.failure("{unit}: filter {name} could not be renewed", unit=self.unit, name=self.use.name)
+
+
+class _Gone(SourceView):
+    """A source without data."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return object.__getattribute__(self, name)
+        raise SourceGone(self._why)
+
+
+@dataclass(eq=False)
+class Source:
+    """A data source at work: gives the view of its present state, and tells when there is another one."""
+
+    host: FilterHost
+    block: SourceBlock
+    listeners: list[Callable[[Source], None]] = field(default_factory=list)
+
+    active = False
+    """Whether stored routes are judged again when it changes."""
+
+    def __post_init__(self) -> None:
+        """Begin; for kinds of sources."""
+
+    def view(self) -> SourceView:
+        """Its state now."""
+        raise NotImplementedError
+
+    def attach(self) -> None:
+        """Everything is there that it is a view of."""
+
+    def close(self) -> None:
+        """It is not needed any more."""
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it."""
+        return None
+
+    def listen(self, listener: Callable[[Source], None]) -> Callable[[], None]:
+        """Have a listener told of each change, until the returned function is called."""
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener) if listener in self.listeners else None
+
+    def changed(self) -> None:
+        """There is another state."""
+        for listener in list(self.listeners):
+            listener(self)
+
+
+class _OfStage(Source):
+    """A view of a table of a unit, made when somebody asks and the table has moved on."""
+
+    def __post_init__(self) -> None:
+        self._made: tuple[History, object, SourceView] | None = None
+        self._stop: Callable[[], None] = lambda: None
+
+    def history(self) -> History | None:
+        """The table."""
+        raise NotImplementedError
+
+    def look(self, history: History) -> SourceView:
+        """A view of its present state."""
+        raise NotImplementedError
+
+    def view(self) -> SourceView:
+        """The view of the present state."""
+        history = self.history()
+        if history is None or not history.ready:
+            related = getattr(self.block.config, "related", "")
+            return _Gone(f"{related} has no data yet")
+        if self._made is None or self._made[0] is not history or self._made[1] is not history.snapshot:
+            self._made = history, history.snapshot, self.look(history)
+        return self._made[2]
+
+    def attach(self) -> None:
+        """Listen to the table."""
+        self._stop()
+        history = self.history()
+        self._stop = (lambda: None) if history is None else history.subscribe(lambda diff: self.changed())
+        self.changed()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._stop()
+
+    def _stage(self) -> Stage | None:
+        return self.host.stages.get(getattr(self.block.config, "related", ""))
+
+
+class _RibSource(_OfStage):
+    """The routes of a RIB."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._indexes = Indexes()
+
+    def history(self) -> History | None:
+        """Its table of routes."""
+        stage = self._stage()
+        return None if stage is None or stage.flow is None else stage.flow.history
+
+    def look(self, history: History) -> SourceView:
+        """The routes as they are now."""
+        stage = self._stage()
+        record = ROUTE if stage is None or stage.flow is None else stage.flow.record
+        ingresses = self.host.around.ingresses
+        return RibView(history.snapshot, record, ingresses.get, history.serial, self._indexes)
+
+
+class _RpkiSource(_OfStage):
+    """The RPKI data of a unit."""
+
+    active = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._aspas = latest_aspa_set()
+
+    def history(self) -> History | None:
+        """Its table of RPKI data."""
+        stage = self._stage()
+        return None if stage is None else stage.history
+
+    def look(self, history: History) -> SourceView:
+        """The data as it is now."""
+        return RpkiView(history.snapshot, self._aspas(history.snapshot), history.serial)
+
+
+class _TableSource(Source):
+    """The records of a file."""
+
+    def __post_init__(self) -> None:
+        config = self.block.config
+        assert isinstance(config, TableSource)
+        self.active = config.mode == "ACTIVE"
+        self._file = TableFile(self.block.name, config, self.host.around.reactor, lambda view: self.changed())
+        self._file.setServiceParent(self.host)
+
+    def view(self) -> SourceView:
+        """The table as it was read last."""
+        return self._file.view if self._file.view is not None else _Gone(f"{self._file.path} has not been read")
+
+    def close(self) -> None:
+        """Read it no more."""
+        self._file.disownServiceParent()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the file."""
+        return self._file.problem
+
+
+def _source(host: FilterHost, block: SourceBlock) -> Source:
+    match block.config:
+        case RibSource():
+            return _RibSource(host, block)
+        case RpkiSource():
+            return _RpkiSource(host, block)
+        case TableSource():
+            return _TableSource(host, block)
+    raise TypeError(block.config)

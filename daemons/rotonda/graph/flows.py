@@ -1,0 +1,54 @@
+"""What flows from unit to unit, and what units have in common in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rotonda.blocks.types import ROUTE, RecordType
+from rotonda.rib.ingresses import IngressRegistry
+from rotoro.table import AttributeStore, History
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """The table on the east side of a unit: of routes, or of records of another type, which its store keeps."""
+
+    history: History
+    record: RecordType
+    store: AttributeStore
+
+    @property
+    def is_of_routes(self) -> bool:
+        """Whether the store has path attributes."""
+        return self.record == ROUTE
+
+
+@dataclass(eq=False)
+class Stores:
+    """One store for all routes of a process, and one for the records of each type."""
+
+    routes: AttributeStore = field(default_factory=AttributeStore)
+    _typed: dict[RecordType, AttributeStore] = field(default_factory=dict)
+
+    def of(self, record: RecordType) -> AttributeStore:
+        """The store of this type of records."""
+        return self.routes if record == ROUTE else self._typed.setdefault(record, AttributeStore())
+
+    def sweep(self) -> None:
+        """Free what no table needs."""
+        for store in (self.routes, *self._typed.values()):
+            store.sweep()
+
+
+@dataclass(eq=False)
+class Surroundings:
+    """What every unit of an instance is given."""
+
+    reactor: Any
+    wall: Callable[[], float]
+    """Seconds since 1970."""
+    instance: str
+    stores: Stores = field(default_factory=Stores)
+    ingresses: IngressRegistry = field(default_factory=lambda: IngressRegistry(by_identity=True))

@@ -1,0 +1,84 @@
+"""A Rotoro server that is no instance of the file, as a unit: its routes, or its records, and its RPKI data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rotonda.blocks.configs import RotoroLink
+from rotonda.blocks.program import UnitBlock
+from rotonda.blocks.types import ROUTE
+from rotonda.filters.records import wire_type
+from rotonda.flow.joined import JoinedTable
+from rotonda.graph.flows import Flow, Surroundings
+from rotonda.graph.places import server_place
+from rotonda.graph.stages import Stage
+from rotonda.rib.ingresses import TooManyIngresses
+from rotonda.units.link import WestLink
+from rotonda.units.serving import new_history
+from rotonda.views.shown import Link
+from rotoro.session.effects import Update
+from rotoro.session.followed import Want
+from rotoro.session.negotiation import Mode
+from rotoro.table import AttributeStore, Ingress
+from rotoro.wire.errors import LimitExceeded
+from rotoro.wire.rotoro import RecordKind, TableEntry
+from rotoro.wire.typed import RecordType as WireType
+
+
+class LinkStage(Stage):
+    """Follows the tables of a server; of several tables of routes, the first one counts for a row that others have."""
+
+    def __init__(self, block: UnitBlock, around: Surroundings) -> None:
+        super().__init__(block, around)
+        config = block.config
+        assert isinstance(config, RotoroLink)
+        assert block.gives is not None
+        self.flow = Flow(new_history(), block.gives, around.stores.of(block.gives))
+        self._table = config.table
+        self._wire = None if block.gives == ROUTE else wire_type(block.gives)
+        self._joined = JoinedTable(self.flow.history, ())
+        to = server_place(f"{self.title}: server", config.server)
+        self._link = WestLink(
+            around.reactor, to, Mode(config.mode.lower()), self._select, around.stores.routes, self._adopt, self._take,
+            lambda: None, lambda: around.ingresses.restarted(self.title), store_for=self._store_for,
+        )  # fmt: skip
+        self._link.service.setServiceParent(self)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it has come."""
+        return self._link.complete
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a change is under way."""
+        return self._link.receiving
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong last."""
+        return self._link.problem
+
+    def links(self) -> Sequence[Link]:
+        """The session."""
+        return [self._link.shown()]
+
+    def _select(self, entry: TableEntry) -> Want | None:
+        kind = RecordKind.ROUTES if self._wire is None else RecordKind.TYPED
+        wanted = entry.kind == kind and self._table in (None, entry.name)
+        return Want(record=self._wire) if wanted else None
+
+    def _store_for(self, table: str, record: WireType) -> AttributeStore:
+        assert self.flow is not None
+        return self.flow.store
+
+    def _adopt(self, described: Ingress) -> Ingress:
+        try:
+            return self.around.ingresses.adopt(self.title, self.named(described))
+        except TooManyIngresses as wrong:
+            raise LimitExceeded(str(wrong)) from None
+
+    def _take(self, table: str, update: Update) -> None:
+        if table not in self._joined.wests:
+            self._joined.follow([*self._joined.wests, table])
+        self._joined.update(table, update.snapshot, update.diff)

@@ -1,0 +1,269 @@
+"""Units at work: each has what flows out of it on its east side, and follows what stands west of it.
+
+A stage is put together first, then follows its wests, and runs once it has a parent that runs. It can be given other
+wests and another filter while it runs; whatever else changes makes another stage of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+from twisted.application.service import MultiService
+from twisted.logger import Logger
+
+from rotonda.bgp.raw import Accepts
+from rotonda.blocks.configs import MergeStrategy as Strategy
+from rotonda.blocks.configs import PhysicalRib, VirtualRib
+from rotonda.blocks.program import UnitBlock
+from rotonda.blocks.settings import FilterUse
+from rotonda.filters.routes import PASS_ALL, RouteFilter
+from rotonda.flow.filtered import FilteredTable
+from rotonda.flow.joined import JoinedTable
+from rotonda.graph.flows import Flow, Surroundings
+from rotonda.graph.taps import Relay, joined_source
+from rotonda.rib.merge import MergeStrategy, MostRecent, WindowCount, WindowTime
+from rotonda.rib.past import Past
+from rotonda.units.served_source import ServedSource
+from rotonda.units.serving import new_history
+from rotonda.units.sources import SourceUnit
+from rotonda.views.shown import Link
+from rotoro.table import Diff, History, Ingress
+from rotoro.table.ingress import MAX_NAME
+
+
+class Filters(Protocol):
+    """Where stages get their filters from. `again` is called when data that a filter asks has changed."""
+
+    def of_routes(
+        self, unit: str, use: FilterUse, on_failure: str, again: Callable[[RouteFilter, bool], None]
+    ) -> RouteFilter:
+        """A filter of records. `again` gets what takes its place, and whether what is stored is judged again."""
+
+    def of_messages(self, unit: str, use: FilterUse, on_failure: str) -> Accepts:
+        """A filter of messages as they came."""
+
+    def release(self, unit: str) -> None:
+        """The unit has no filters any more."""
+
+
+class Stage(MultiService):
+    """One unit at work."""
+
+    log = Logger()
+
+    def __init__(self, block: UnitBlock, around: Surroundings) -> None:
+        super().__init__()
+        self.block = block
+        self.title = block.name
+        self.around = around
+        self.flow: Flow | None = None
+        """The table on its east side, if routes or records flow out of it."""
+        self.rpki: SourceUnit | None = None
+        """The RPKI data on its east side, if there is any."""
+        self.history: History | None = None
+        """The table of that data as it is served; the server makes it."""
+        self.served: ServedSource | None = None
+        """What keeps that table in step."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that is expected at the start has come."""
+        return True
+
+    @property
+    def receiving(self) -> bool:
+        """Whether something is coming whose attribute sets no table names yet."""
+        return False
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it now."""
+        return None
+
+    def follow(self, wests: Sequence[Stage]) -> None:
+        """These stand west of it from now on, in this order."""
+
+    def use(self, block: UnitBlock, filters: Filters) -> None:
+        """Only the filters of its configuration have changed."""
+        self.block = block
+
+    def links(self) -> Sequence[Link]:
+        """How its sessions and sources fare."""
+        return ()
+
+    def close(self) -> None:
+        """It is not needed any more; what flowed out of it is withdrawn by who followed it."""
+        if self.flow is not None:
+            self.flow.history.close()
+
+    def adopt(self, described: Ingress) -> Ingress:
+        """An ingress of this unit under its number in the process: its name begins with that of the unit."""
+        return self.around.ingresses.adopt(self.title, self.named(described))
+
+    def named(self, described: Ingress) -> Ingress:
+        """The same peer that two units hear are two ingresses, in whatever process they are."""
+        name = f"{self.title} {described.name}".strip()
+        return replace(described, name=name.encode()[:MAX_NAME].decode(errors="ignore"))
+
+
+class RibStage(Stage):
+    """A RIB: has a filter, and follows the tables of its wests."""
+
+    def __init__(self, block: UnitBlock, around: Surroundings, filters: Filters) -> None:
+        super().__init__(block, around)
+        assert block.gives is not None
+        self.wests: Sequence[Stage] = ()
+        self.filter = self._filter(filters)
+        self.flow = Flow(new_history(), block.gives, around.stores.of(block.gives))
+        self._stops: list[Callable[[], None]] = []
+
+    @property
+    def complete(self) -> bool:
+        """Whether its wests are."""
+        return all(west.complete for west in self.wests)
+
+    def use(self, block: UnitBlock, filters: Filters) -> None:
+        """Another filter: everything is judged again, and what differs is told."""
+        super().use(block, filters)
+        filters.release(self.title)
+        self.judge(self._filter(filters), again=True)
+
+    def judge(self, filter: RouteFilter, again: bool) -> None:
+        """Use another filter from now on; with `again`, for what is here already, too."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Follow nobody any more."""
+        self._leave()
+        super().close()
+
+    def _relay(self, wests: Sequence[Stage]) -> None:
+        """Pass on what these know of RPKI."""
+        sources = [west.rpki for west in wests if west.rpki is not None]
+        if not sources:
+            self.rpki = None
+        elif isinstance(self.rpki, Relay):
+            self.rpki.use(joined_source(self.title, sources))
+        else:
+            self.rpki = Relay(name=self.title, of=joined_source(self.title, sources))
+
+    def _filter(self, filters: Filters) -> RouteFilter:
+        config = self.block.config
+        assert isinstance(config, PhysicalRib | VirtualRib)
+        if config.filter_map is None:
+            return PASS_ALL
+        return filters.of_routes(self.title, config.filter_map, config.on_failure, self.judge)
+
+    def _leave(self) -> None:
+        for stop in self._stops:
+            stop()
+        self._stops = []
+
+    def _join(self, table: JoinedTable, wests: Sequence[Stage]) -> None:
+        self._leave()
+        self._stops = join(table, wests)
+
+
+def join(table: JoinedTable, wests: Sequence[Stage]) -> list[Callable[[], None]]:
+    """Have a table follow those of these wests; returns what ends that."""
+    flows = [(west.title, west.flow) for west in wests if west.flow is not None]
+    table.follow([name for name, _ in flows])
+    stops = []
+    for name, flow in flows:
+        hear = partial(_hear, table, name, flow)
+        stops.append(flow.history.subscribe(hear))
+        if flow.history.ready:
+            hear(None)
+    return stops
+
+
+def _hear(table: JoinedTable, west: str, flow: Flow, diff: Diff | None) -> None:
+    table.update(west, flow.history.snapshot, diff)
+
+
+class PhysicalRibStage(RibStage):
+    """Keeps what its filter lets in, with its past, and the RPKI data of its wests."""
+
+    def __init__(self, block: UnitBlock, around: Surroundings, filters: Filters) -> None:
+        super().__init__(block, around, filters)
+        config = block.config
+        assert isinstance(config, PhysicalRib)
+        assert self.flow is not None
+        self.joined = JoinedTable(self.flow.history, (), self.filter)
+        self.past = Past(self.flow.store, strategy_of(config.merge_strategy))
+        self.flow.history.subscribe(self._remember)
+
+    def follow(self, wests: Sequence[Stage]) -> None:
+        """Join their tables, and what they know of RPKI."""
+        self.wests = wests
+        self._join(self.joined, wests)
+        self._relay(wests)
+
+    def judge(self, filter: RouteFilter, again: bool) -> None:
+        """What is stored stays as it is unless it is to be judged again."""
+        self.filter = filter
+        if again:
+            self.joined.use(filter)
+        else:
+            self.joined.filter = filter
+
+    def sweep(self, now: float) -> None:
+        """It is this late: what has left its window goes."""
+        self.past.sweep(now)
+
+    def close(self) -> None:
+        """Nothing is kept any more."""
+        super().close()
+        self.past.close()
+
+    def _remember(self, diff: Diff) -> None:
+        self.past.feed(diff, self.around.wall())
+
+
+class VirtualRibStage(RibStage):
+    """Shows the table west of it through its filter; of several wests, their tables joined.
+
+    Nothing is kept, so that what is shown is always what the filter says now: it is judged again whenever the filter or
+    its data sources change.
+    """
+
+    def __init__(self, block: UnitBlock, around: Surroundings, filters: Filters) -> None:
+        super().__init__(block, around, filters)
+        self.table: FilteredTable | None = None
+
+    def follow(self, wests: Sequence[Stage]) -> None:
+        """Show their tables, and pass their RPKI data on."""
+        self.wests = wests
+        flows = [west.flow for west in wests if west.flow is not None]
+        joined = JoinedTable(new_history(), ())
+        self._join(joined, wests if len(flows) > 1 else ())
+        if self.table is not None:
+            self.table.leave()
+        assert self.flow is not None
+        self.table = FilteredTable(
+            flows[0].history if len(flows) == 1 else joined.history, self.filter, self.flow.history
+        )
+        self._relay(wests)
+
+    def judge(self, filter: RouteFilter, again: bool) -> None:
+        """Show the table through this filter."""
+        self.filter = filter
+        if self.table is not None:
+            self.table.use(filter)
+
+    def close(self) -> None:
+        """Show nothing any more."""
+        if self.table is not None:
+            self.table.leave()
+        super().close()
+
+
+def strategy_of(config: Strategy) -> MergeStrategy:
+    """A merge strategy as RIBs have it."""
+    window = config.overwrite
+    if window.count is not None:
+        return MergeStrategy(config.hash, WindowCount(window.count))
+    return MergeStrategy(config.hash, MostRecent() if window.seconds is None else WindowTime(window.seconds))

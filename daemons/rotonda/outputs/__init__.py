@@ -1,0 +1,1 @@
+"""Output streams: where filters send records to. One file for each kind."""
