@@ -40,6 +40,9 @@ from rotonda.units.table_file import TableFile
 from rotonda.views.shown import Filtered, Sending
 from rotoro.table import History
 
+PATIENCE_SECONDS = 60.0
+"""How long a unit waits at the start for the sources that its filter asks."""
+
 AGAIN_SECONDS = 1.0
 """How long changes of a source wait for others before routes are judged again."""
 
@@ -63,6 +66,8 @@ class FilterHost(MultiService):
         self.sources: dict[str, Source] = {}
         self.bound: dict[str, list[Bound]] = {}
         """The filters of each unit."""
+        self._waiting: dict[str, Callable[[], None]] = {}
+        """What units do as soon as the sources of their filters have data."""
         self._open(program)
 
     # --- for stages --------------------------------------------------------------------------------------------------
@@ -81,8 +86,34 @@ class FilterHost(MultiService):
 
     def release(self, unit: str) -> None:
         """The unit has no filters any more."""
+        self._waiting.pop(unit, None)
         for bound in self.bound.pop(unit, ()):
             bound.close()
+
+    def when_ready(self, unit: str, begin: Callable[[], None]) -> None:
+        """Have a unit begin when all sources that its filters ask have come, or when that takes too long.
+
+        So that nothing is judged twice, or by less than is known, only because one file was read before another.
+        """
+        if self._is_ready(unit):
+            begin()
+            return
+        self._waiting[unit] = begin
+        self.around.reactor.callLater(PATIENCE_SECONDS, self._begin, unit)
+
+    def _is_ready(self, unit: str) -> bool:
+        names = {name for bound in self.bound.get(unit, ()) for name, _ in bound.filter.sources}
+        return all(self.sources[name].there for name in names)
+
+    def _begin(self, unit: str) -> None:
+        begin = self._waiting.pop(unit, None)
+        if begin is not None:
+            begin()
+
+    def look(self) -> None:
+        """Some source may have come."""
+        for unit in [unit for unit in self._waiting if self._is_ready(unit)]:
+            self._begin(unit)
 
     # --- for the instance --------------------------------------------------------------------------------------------
 
@@ -90,6 +121,7 @@ class FilterHost(MultiService):
         """All units are there: the sources that are views of them can be asked."""
         for source in self.sources.values():
             source.attach()
+        self.look()
 
     def use(self, program: Program) -> None:
         """Filters that are made from now on are those of this program; the same sources and streams live on."""
@@ -260,6 +292,11 @@ class Source:
         """Its state now."""
         raise NotImplementedError
 
+    @property
+    def there(self) -> bool:
+        """Whether it has come, or cannot come before those that wait for it."""
+        return True
+
     def attach(self) -> None:
         """Everything is there that it is a view of."""
 
@@ -280,6 +317,7 @@ class Source:
         """There is another state."""
         for listener in list(self.listeners):
             listener(self)
+        self.host.look()
 
 
 class _OfStage(Source):
@@ -351,6 +389,12 @@ class _RpkiSource(_OfStage):
         super().__post_init__()
         self._aspas = latest_aspa_set()
 
+    @property
+    def there(self) -> bool:
+        """Whether there is data."""
+        history = self.history()
+        return history is not None and history.ready
+
     def history(self) -> History | None:
         """Its table of RPKI data."""
         stage = self._stage()
@@ -370,6 +414,11 @@ class _TableSource(Source):
         self.active = config.mode == "ACTIVE"
         self._file = TableFile(self.block.name, config, self.host.around.reactor, lambda view: self.changed())
         self._file.setServiceParent(self.host)
+
+    @property
+    def there(self) -> bool:
+        """Whether the file was read, or cannot be."""
+        return self._file.view is not None or self._file.problem is not None
 
     def view(self) -> SourceView:
         """The table as it was read last."""

@@ -45,6 +45,9 @@ class Filters(Protocol):
     def of_messages(self, unit: str, use: FilterUse, on_failure: str) -> Accepts:
         """A filter of messages as they came."""
 
+    def when_ready(self, unit: str, begin: Callable[[], None]) -> None:
+        """Have a unit begin when all sources that its filters ask have come, or when that takes too long."""
+
     def release(self, unit: str) -> None:
         """The unit has no filters any more."""
 
@@ -119,11 +122,30 @@ class RibStage(Stage):
         self.filter = self._filter(filters)
         self.flow = Flow(new_history(), block.gives, around.stores.of(block.gives))
         self._stops: list[Callable[[], None]] = []
+        self._filters = filters
+        self._begun = False
 
     @property
     def complete(self) -> bool:
-        """Whether its wests are."""
-        return all(west.complete for west in self.wests)
+        """Whether its wests are, and it has begun to follow them."""
+        return self._begun and all(west.complete for west in self.wests)
+
+    def follow(self, wests: Sequence[Stage]) -> None:
+        """Pass on what they know of RPKI at once, and follow their tables when the filter can judge."""
+        self.wests = wests
+        self._relay(wests)
+        if self._begun:
+            self.begin()
+        else:
+            self._filters.when_ready(self.title, self._begin)
+
+    def begin(self) -> None:
+        """Follow the tables of the wests."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        self._begun = True
+        self.begin()
 
     def use(self, block: UnitBlock, filters: Filters) -> None:
         """Another filter: everything is judged again, and what differs is told."""
@@ -196,11 +218,9 @@ class PhysicalRibStage(RibStage):
         self.past = Past(self.flow.store, strategy_of(config.merge_strategy))
         self.flow.history.subscribe(self._remember)
 
-    def follow(self, wests: Sequence[Stage]) -> None:
-        """Join their tables, and what they know of RPKI."""
-        self.wests = wests
-        self._join(self.joined, wests)
-        self._relay(wests)
+    def begin(self) -> None:
+        """Join the tables of the wests."""
+        self._join(self.joined, self.wests)
 
     def judge(self, filter: RouteFilter, again: bool) -> None:
         """What is stored stays as it is unless it is to be judged again."""
@@ -234,19 +254,17 @@ class VirtualRibStage(RibStage):
         super().__init__(block, around, filters)
         self.table: FilteredTable | None = None
 
-    def follow(self, wests: Sequence[Stage]) -> None:
-        """Show their tables, and pass their RPKI data on."""
-        self.wests = wests
-        flows = [west.flow for west in wests if west.flow is not None]
+    def begin(self) -> None:
+        """Show the tables of the wests."""
+        flows = [west.flow for west in self.wests if west.flow is not None]
         joined = JoinedTable(new_history(), ())
-        self._join(joined, wests if len(flows) > 1 else ())
+        self._join(joined, self.wests if len(flows) > 1 else ())
         if self.table is not None:
             self.table.leave()
         assert self.flow is not None
         self.table = FilteredTable(
             flows[0].history if len(flows) == 1 else joined.history, self.filter, self.flow.history
         )
-        self._relay(wests)
 
     def judge(self, filter: RouteFilter, again: bool) -> None:
         """Show the table through this filter."""
