@@ -67,6 +67,7 @@ types: $(VENV)/for-tests
 
 derived: $(VENV)/for-tests
 	$(HERE) $(BIN)/python -m rotoro.derive --check
+	$(HERE) $(BIN)/python -m rotonda.cli.derive --check
 
 pytest: $(VENV)/for-tests extension
 	$(HERE) $(BIN)/python -m pytest

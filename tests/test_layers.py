@@ -25,6 +25,7 @@ class Room(NamedTuple):
 
 PROTOCOL = {"rotoro.wire", "rotoro.table", "rotoro.session"}
 ABOVE_BGP = {"rotonda.rpki", "rotonda.rib", "rotonda.views"}
+FILTERING = {"rotonda.bgp", "rotonda.blocks", "rotonda.filters", "rotonda.flow", "rotonda.sources", "rotonda.outputs"}
 ROOMS = {
     # room                   may import from these rooms                         and these libraries
     "rotoro.wire":      Room(set(),                                              {"construct", "numpy"}, pure=True),
@@ -48,11 +49,11 @@ ROOMS = {
                              {"numpy", "msgspec", "prometheus_client", "twisted", "zope"}),
     "rotonda.units":    Room(PROTOCOL | ABOVE_BGP | {"rotoro.net", "rotonda.bgp", "rotonda.blocks", "rotonda.sources"},
                              {"numpy", "twisted", "zope"}),
-    "rotonda.graph":    Room(PROTOCOL | ABOVE_BGP | {"rotoro.net", "rotonda.bgp", "rotonda.blocks", "rotonda.filters",
-                                                     "rotonda.flow", "rotonda.sources", "rotonda.outputs", "rotonda.units",
-                                                     "rotonda.http"}, {"numpy", "msgspec", "twisted", "zope"}),
+    "rotonda.graph":    Room(PROTOCOL | ABOVE_BGP | FILTERING | {"rotoro.net", "rotonda.units", "rotonda.http"},
+                             {"numpy", "msgspec", "twisted", "zope"}),
     "rotonda.services": Room(PROTOCOL | {"rotoro.net", "rotonda.units", "rotonda.http", "rotonda.views",
-                                         "rotonda.blocks", "rotonda.graph"}, {"twisted", "zope"}),
+                                         "rotonda.blocks", "rotonda.cli", "rotonda.graph"}, {"twisted", "zope"}),
+    "rotonda.cli":      Room({"rotonda.blocks"},                                 {"msgspec"}),
     "rotonda.demo":     Room(set(),                                              {"numpy"}),
 }  # fmt: skip
 

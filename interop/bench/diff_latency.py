@@ -6,6 +6,7 @@ Two questions. First, how long from our commit until one router has all of the c
 the router when it has the End of Data, both by CLOCK_MONOTONIC. Second, whether others are sooner: our connector, rtrtr
 and StayRTR read a new version of the same file, and what counts is the time from the first Serial Notify that any
 router gets until the last of all routers has its End of Data, since when they commit is not to be seen from outside.
+"raw" is a program in C that sends the same octets from its memory (`raw_notifier.c`): no server can do much better.
 Every router's change is held to the two files. Routers connect anew for each round: a cache notifies no router twice in
 a minute.
 """
@@ -222,10 +223,9 @@ def main(words: Sequence[str] | None = None) -> int:
                 for server in servers:
                     server.measure(count)
                     half, last, spent, own = server.measured[count][-1]
-                    line = (
-                        f"round {number + 1}: {server.name:10} {count:4} routers: half {half:.4f} s, all {last:.4f} s"
-                    )
-                    print(f"{line}, CPU {spent:.4f} s (routers {own:.4f} s)", file=sys.stderr, flush=True)
+                    line = f"round {number + 1}: {server.name:10} {count:4} routers: half {half:.4f} s"
+                    line = f"{line}, all {last:.4f} s, CPU {spent:.4f} s (routers {own:.4f} s)"
+                    print(line, file=sys.stderr, flush=True)
         for count in options.routers:
             routers = f"{count} router{'s' if count > 1 else ''}"
             print(f"**{routers}**, {options.vrps} VRPs, medians of {options.rounds} rounds\n")

@@ -57,7 +57,8 @@ class Routers:
         """Connected, and all in step."""
         with ExitStack() as ending:
             folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="rotoro-routers-")))
-            command = [build(folder, "many_routers"), *map(str, (self._port, self._count, self._seconds))]
+            words = map(str, (self._port, self._count, self._seconds))
+            command: list[str | Path] = [build(folder, "many_routers"), *words]
             self._process = ending.enter_context(Daemon("many_routers", command, folder))
             self._process.expect_line("ready", self._seconds)
             self._ending = ending.pop_all()

@@ -49,6 +49,11 @@ def start_router(
     return _start(folder, "rotonda-router", [*asked, "--mode", mode, "--http", f"{LOOPBACK}:{http}", *options])
 
 
+def start_graph(folder: Path, file: Path, instance: str, options: Sequence[str] = ()) -> Daemon:
+    """One instance of a file of the block language, with this folder as its own."""
+    return _start(folder, "rotonda-rib", ["--config", str(file), "--instance", instance, *options])
+
+
 def status(http: int) -> dict[str, Any]:
     """What a RIB or a router says about itself."""
     told: dict[str, Any] = json.loads(get(http, "/api/v1/status"))

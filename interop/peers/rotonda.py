@@ -36,10 +36,13 @@ sources = ["rib"]
 """
 
 
-def start(folder: Path, file: Path, http: int) -> Daemon:
-    """Read that MRT file into a RIB that is asked on the port `http`."""
+def start(folder: Path, file: Path, http: int, script: str = "") -> Daemon:
+    """Read that MRT file into a RIB that is asked on the port `http`, through the filters of a script, if there is one."""
     configuration = folder / "rotonda.toml"
-    configuration.write_text(_CONFIGURATION.format(host=LOOPBACK, http=http, file=file))
+    filters = folder / "filters.roto"
+    filters.write_text(script)
+    scripted = f'roto_script = "{filters}"\n' if script else ""
+    configuration.write_text(scripted + _CONFIGURATION.format(host=LOOPBACK, http=http, file=file))
     return Daemon("rotonda", [ROTONDA.binary(), "-c", configuration], folder)
 
 

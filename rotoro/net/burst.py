@@ -16,24 +16,22 @@ if TYPE_CHECKING:
 MOST = 1024
 """Connections after which it is time to send, so that the first does not wait for thousands."""
 
-
 Words = bytes | memoryview
 
 
 class Burst:
     """Connections that have something small to say, until it is said."""
 
-    __slots__ = ("_asked", "_most", "_waiting")
+    __slots__ = ("_asked", "_waiting")
 
     def __init__(self) -> None:
         self._waiting: list[Conversing] = []
-        self._most = MOST
         self._asked = False
 
     def add(self, connection: Conversing) -> None:
         """It is asked for its next piece before the reactor waits again."""
         self._waiting.append(connection)
-        if len(self._waiting) >= self._most:
+        if len(self._waiting) >= MOST:
             self.send()
         elif not self._asked:
             self._asked = True

@@ -67,8 +67,9 @@ class FileScope:
         found = STREAMS.get(path.text)
         return None if found is None else (path.text, found)
 
-    def value(self, name: Name) -> Expression | None:
-        return self._values.get(name.text)
+    def value(self, path: Path) -> tuple[str, Expression, FileScope] | None:
+        found = self._values.get(path.text)
+        return None if found is None else (path.text, found, self)
 
     def names(self) -> Iterable[str]:
         return [*SOURCES, *STREAMS, *self._values]

@@ -21,22 +21,14 @@ LITERALS = (
 )  # fmt: skip
 PREFIXES = ("10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32")
 RANGES = (
-    ["exact"], ["longer"], ["orlonger"], ["upto", "/28"], ["upto", "28"], ["through", "/24"], ["through", "10.1.0.0/16"],
-    ["prefix-length-range", "/20", "-", "/24"], ["netmask", "255.0.0.0"],
+    ["exact"], ["longer"], ["orlonger"], ["upto", "/28"], ["upto", "28"], ["through", "/24"],
+    ["through", "10.1.0.0/16"], ["prefix-length-range", "/20", "-", "/24"], ["netmask", "255.0.0.0"],
 )  # fmt: skip
 COMPARISONS = (["=="], ["!="], ["<"], ["<="], [">"], [">="], ["in"], ["not", "in"])
 BLANKS = (
-    " ",
-    "  ",
-    "\n",
-    "\r\n",
-    "\n\n\n",
-    "\t",
-    " // a remark\n",
-    " /* a comment */ ",
-    "\n// one\n// two\n",
+    " ", "  ", "\n", "\r\n", "\n\n\n", "\t", " // a remark\n", " /* a comment */ ", "\n// one\n// two\n",
     " /* of\n two */\n",
-)
+)  # fmt: skip
 
 names = st.sampled_from(NAMES)
 types = st.sampled_from(TYPES)

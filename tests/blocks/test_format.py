@@ -5,10 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 from hypothesis import HealthCheck, given, settings
-from twisted.trial.unittest import SynchronousTestCase
-
 from rotonda.blocks.format import WIDTH, CannotFormat, formatted
 from rotonda.blocks.places import Source
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.blocks import generated
 from tests.blocks.test_parse import seed_blocks
 from tests.blocks.trees import whole, without_places

@@ -7,14 +7,14 @@ import tracemalloc
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
-
 from rotonda.blocks import render
 from rotonda.blocks.diagnostics import MOST_SHOWN, Complaints
 from rotonda.blocks.format import CannotFormat, formatted
 from rotonda.blocks.grammar import tables
 from rotonda.blocks.parse import MOST_CHARACTERS, MOST_NESTED, MOST_WORDS, parse
 from rotonda.blocks.places import Source
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.blocks import generated
 from tests.blocks.trees import read, whole
 
@@ -128,7 +128,9 @@ class HiddenTests(SynchronousTestCase):
         self.assertEqual(len(whole('\ufeffx = 1;\r\n\ty = "h\u00e9 \u4f60 \U0001f600"; // \u00e9\r\n').items), 2)
 
 
-PIECES = st.sampled_from([*sorted(tables().words), "x", "T", "1", "AS1", "10.0.0.0/8", '"', "/*", "*/", "//", "\n", "'", "\\", "\0", "é"])  # fmt: skip
+PIECES = st.sampled_from(
+    [*sorted(tables().words), "x", "T", "1", "AS1", "10.0.0.0/8", '"', "/*", "*/", "//", "\n", "'", "\\", "\0", "é"]
+)
 
 
 class AnyTextTests(SynchronousTestCase):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
-
 from rotonda.blocks import syntax
-from rotonda.blocks.literals import quoted
+from rotonda.blocks.literals import Unreadable, moment, quoted
 from rotonda.blocks.syntax import LiteralKind
 from rotonda.blocks.values import Address, LargeCommunity, Prefix, SocketAddress, Value
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.blocks.trees import read, whole
 
 KINDS: list[tuple[str, LiteralKind, Value]] = [
@@ -119,6 +121,19 @@ class LiteralTests(SynchronousTestCase):
         for text in ("10.0.0.0/8.contains(192.0.2.1)", "5.len()", "2001:db8::.is_ipv6()", "[::1, ::]", "[1:2,3:4:5]"):
             with self.subTest(text=text):
                 whole(f"x={text};")
+
+    @given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)), st.integers(-1439, 1439))
+    def test_moments(self, when: datetime, minutes: int) -> None:
+        there = when.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+        since = there - datetime(1970, 1, 1, tzinfo=UTC)
+        self.assertEqual(moment(there.isoformat()), since // timedelta(microseconds=1))
+
+    def test_days_and_what_is_no_moment(self) -> None:
+        self.assertEqual(moment("2024-02-29"), 1_709_164_800_000_000)
+        for text in ("2023-02-29", "2024-00-01", "0000-01-01", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00",
+                     "2024-01-01T00:00:00+24:00", "1969-12-31", "tomorrow", ""):  # fmt: skip
+            with self.subTest(text=text), self.assertRaises(Unreadable):
+                moment(text)
 
     @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
     def test_any_text_can_be_quoted(self, text: str) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rotonda.blocks.diagnostics import Diagnostic
+from rotonda.blocks.diagnostics import Complaints, Diagnostic
+from rotonda.blocks.lower import lower
+from rotonda.blocks.parse import parse
+from rotonda.blocks.places import Source
+from rotonda.blocks.syntax import Filter
+from rotonda.blocks.typed import TypedFilter
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.blocks.filters import complained, on_route
+from tests.blocks.filters import FileScope, complained, on_route
 
 
 class Case(NamedTuple):
@@ -42,6 +47,8 @@ def bmp(parts: str = "", apply: str = "accept;") -> str:
     return f"filter test {{ define {{ rx m: BmpMessage; }} {parts} apply {{ {apply} }} }}"
 
 
+ASKING_A = "filter match a matching { accept; }; reject;"
+
 NAMES = [
     Case(on_route("rout.med == 1;"), "rout", "there is no rout here", "did you mean route?"),
     Case(on_route("customers.contains(AS1);"), "customers", "customers is no value", "say `use customers;` in define"),
@@ -56,7 +63,7 @@ NAMES = [
     ),
     Case("x = y; y = x; " + on_route("route.med == x;"), "x", "the value x is made of itself: x -> y -> x"),
     Case(
-        mapping(parts="term a { match { b; } } term b { match { a; } }", apply="filter match a matching { accept; }; reject;"),
+        mapping(parts="term a { match { b; } } term b { match { a; } }", apply=ASKING_A),
         "a",
         "the term a is made of itself: a -> b -> a",
     ),
@@ -79,7 +86,8 @@ TYPES = [
     Case(on_route("rpki.less_specifics(route.prefix);", "use rpki;"), "rpki.less_specifics(route.prefix)",
          "this is what was found of Vrp", "ask .matches() of it"),
     Case(on_route('route.status == "active";'), '"active"', "this is of type String", "write ACTIVE without quotes"),
-    Case(on_route('route.status == "valid";'), '"valid"', "this is of type String", "constants are written without"),
+    Case(on_route('route.status == "valid";'), '"valid"', "this is of type String", ".validate(route.prefix"),
+    Case(on_route('route.rib == "mine";'), '"mine"', "this is of type String", "constants are written without"),
     Case(on_route("route.status == ACTIV;"), "ACTIV", "Status has no ACTIV", "did you mean ACTIVE?"),
     Case(on_route("INVALID == VALID;"), "INVALID", "INVALID is a constant of Rov and PathState", "Rov::INVALID"),
     Case(on_route("route.med == Route;"), "Route", "Route is a type, and a value is needed here"),
@@ -88,7 +96,7 @@ TYPES = [
          "Route::med is a field of a type, and a value is needed here", "record.med"),
     Case(on_route("route.prefix.matches(10.0.0.1);"), "10.0.0.1", "this is of type IpAddress", "PrefixMatch"),
     Case(on_route("route.prefix.covers(10.0.0.1);"), "10.0.0.1", "this is of type IpAddress", "write 10.0.0.1/32"),
-    Case(on_route("route.prefix.matches(route.prefix);"), "route.prefix", "this is of type Prefix", "covers(...)"),
+    Case(on_route("route.prefix.matches(route.prefix);"), "route.prefix", "this is of type Prefix", "prefix in ranges"),
     Case(on_route("route.prefix == 10.0.0.0/8 exact;"), "10.0.0.0/8 exact", "this is of type PrefixMatch"),
     Case(on_route("10.0.0.0/8 exact == 10.0.0.0/8 exact;"), "10.0.0.0/8 exact == 10.0.0.0/8 exact",
          "PrefixMatch cannot be compared", "ask prefix.matches(...)"),
@@ -106,7 +114,8 @@ TYPES = [
          "text.contains(...)"),
     Case(on_route("route.med in route;"), "route", "nothing is in Route", "a list of U32"),
     Case(on_route("route.med in [AS1];"), "AS1", "this is of type Asn, in a list of U32", "write 1"),
-    Case(on_route("route.as_path.contains_any([AS1, true]);"), "true", "this is true or false, in a list of Asn", "Asn"),
+    Case(on_route("route.as_path.contains_any([AS1, true]);"), "true", "this is true or false, in a list of Asn",
+         "Asn"),
     Case(on_route("[].len() == 1;"), "[]", "nothing says what this is a list of", "where one is wanted"),
     Case(on_route("route.prefix.matches(10.0.0.0/8 upto /4);"), "10.0.0.0/8 upto /4",
          "no prefix within 10.0.0.0/8 has lengths from /8 to /4", "/8 to /32"),
@@ -120,6 +129,33 @@ TYPES = [
     Case(on_route("route.med == HOUR(1);"), "HOUR", "HOUR(...) is no value", "did you mean HOURS?"),
     Case(on_route("HOURS(1, 2) == HOURS(1);"), "HOURS(1, 2)", "HOURS takes one whole number", "HOURS(1)"),
     Case(on_route("WEEKS(9999999999) == HOURS(1);"), "9999999999", "9999999999 is out of range", "a duration"),
+    Case(on_route('route.received < "2024-13-01T00:00:00Z";'), '"2024-13-01T00:00:00Z"', "is no moment that there is"),
+    Case(on_route('route.received < "yesterday";'), '"yesterday"', '"yesterday" is no moment', "2026-01-31T12:00:00Z"),
+    Case(on_route("route.received < HOURS(1);"), "HOURS(1)", "this is of type Duration", "filters have no clock"),
+    Case(on_route("route.received < 17;"), "17", "this is of type U8", "moments are written as texts"),
+    Case(on_route("route.status == active;"), "active", "there is no active here", "capital letters: ACTIVE"),
+    Case(on_route("route.communities.contains(no-export);"), "no-export", "there is no no-export here", "NO_EXPORT"),
+    Case(on_route("route.communities.contains(NO_EXPORTS);"), "NO_EXPORTS", "there is no constant NO_EXPORTS",
+         "did you mean NO_EXPORT?"),
+    Case(on_route("Community::NO_EXPORTS in route.communities;"), "NO_EXPORTS", "there is no community NO_EXPORTS",
+         "did you mean NO_EXPORT?"),
+    Case(on_route("route.communities.contains(1:2:3);"), "1:2:3", "this is of type LargeCommunity",
+         "large_communities"),
+    Case(on_route('route.communities.contains("1:2");'), '"1:2"', "this is of type String", "write 1:2 without quotes"),
+    Case(on_route("route.as_path.contains([AS1]);"), "[AS1]", "this is of type [Asn]", ".contains_any(...)"),
+    Case(on_route("route.as_path.contains_any(AS1);"), "AS1", "this is of type Asn", "brackets"),
+    Case(on_route("route.prefix == 10.0.0.0/8 upto /9;"), "10.0.0.0/8 upto /9", "this is of type PrefixMatch",
+         "ask `prefix in range`"),
+    Case(on_route("route.prefix.contains(10.0.0.0/8);"), "10.0.0.0/8", "this is of type Prefix", ".covers(...)"),
+    Case(on_route("route.med == none;"), "none", "there is no none here", ".exists()"),
+    Case(on_route("now() == route.received;"), "now", "there is no term now", "filters have no clock"),
+    Case(on_route("exists(route.med);"), "exists", "there is no term exists", "value.exists(...)"),
+    Case(on_route("prefix in [10.0.0.0/8];"), "prefix", "there is no prefix here", "did you mean route.prefix?"),
+    Case(on_route("route.rov == VALID;"), "rov", "Route has no rov", ".validate(route.prefix"),
+    Case(on_route("route.age == HOURS(1);"), "age", "Route has no age", "filters have no clock"),
+    Case(on_route("route.peer_ip == 192.0.2.1;"), "peer_ip", "Route has no peer_ip", "did you mean peer_address?"),
+    Case(on_route("route.med.is_none();"), "is_none", "U32 has no is_none", "!value.exists()"),
+    Case(on_route("route.as_path.is_empty();"), "is_empty", "AsPath has no is_empty", "len()"),
     Case(on_route("HOURS(1) == 3600;"), "3600", "this is of type U16", "SECONDS, MINUTES, HOURS"),
 ]  # fmt: skip
 
@@ -194,7 +230,8 @@ CHANGES = [
 ]  # fmt: skip
 
 RULES = [
-    Case(mapping(apply="route.med.set(1); accept;"), "route.med.set(1)", "a rule changes nothing", "put it into an action"),
+    Case(mapping(apply="route.med.set(1); accept;"), "route.med.set(1)", "a rule changes nothing",
+         "put it into an action"),
     Case(mapping(apply="acct; accept;", parts="action act { route.med.set(1); }"), "acct", "there is no action acct",
          "did you mean act?"),
     Case(mapping(apply="t; accept;", parts="term t { match { route.med == 1; } }"), "t",
@@ -202,13 +239,15 @@ RULES = [
     Case(mapping(apply="5; accept;"), "5", "this does nothing", "an action, stream.send({ ... }), accept or reject"),
     Case(mapping(apply="filter match route.med == 1 { matching { accept; } matching { reject; } }; accept;"),
          "matching { reject; }", "the rule has matching twice"),
-    Case(bmp(apply="match m with { PeerUpNotice(x) -> { reject; } } accept;"), "PeerUpNotice", "BmpMessage has no variant PeerUpNotice",
+    Case(bmp(apply="match m with { PeerUpNotice(x) -> { reject; } } accept;"), "PeerUpNotice",
+         "BmpMessage has no variant PeerUpNotice",
          "did you mean PeerUpNotification?"),
     Case(mapping(apply="match route.med with { PeerUp(x) -> { reject; } } accept;"), "route.med",
          "route.med is U32, which has no variants", "a BmpMessage"),
     Case(bmp("term t { match m with { InitiationMessage(x) -> true, InitiationMessage(x) -> true } }",
              "filter match t matching { accept; }; reject;"), "InitiationMessage", "InitiationMessage is listed twice"),
-    Case(mapping(parts="term t for r: [Route] { match { r.med == 1; } }", apply="filter match t matching { accept; }; reject;"),
+    Case(mapping(parts="term t for r: [Route] { match { r.med == 1; } }",
+                 apply="filter match t matching { accept; }; reject;"),
          "t", "t is about one of a list", "some, all or exactly-one"),
     Case(mapping(define="use customers;", parts="term t for r: [Route] { match { r.med == 1; } }",
                  apply="filter some t(customers.find(AS1)) matching { accept; }; reject;"),
@@ -323,6 +362,24 @@ class ComplaintTests(SynchronousTestCase):
     def test_an_error_in_a_term_is_told_once(self) -> None:
         text = on_route("t(1); t(2); t(3);", more="term t with x: U8 { match { route.meed == x; } }")
         self.assertEqual(["Route has no meed"], [one.message for one in complained(text)[1]])
+
+    def _lowered(self, text: str) -> tuple[list[TypedFilter | None], list[str]]:
+        """All filters of a text, and the messages."""
+        complaints = Complaints(Source("test.blocks", text))
+        file = parse(complaints.source, complaints)
+        scope = FileScope(file, complaints)
+        made = [lower(one, "one", scope, complaints) for one in file.items if isinstance(one, Filter)]
+        return made, [said.message for said in complaints.found]
+
+    def test_what_is_wrong_with_a_value_is_wrong_with_all_its_users(self) -> None:
+        one = on_route("route.med == x;")
+        made, said = self._lowered(f"x = nothing; {one} {one.replace('test', 'other')}")
+        self.assertEqual((made, said), ([None, None], ["there is no nothing here"]))
+
+    def test_a_filter_beside_a_wrong_one(self) -> None:
+        made, said = self._lowered(on_route("nothing;") + " filter other { define { rx r: Route; } apply { } }")
+        self.assertEqual([one is None for one in made], [True, False])
+        self.assertIn("what no rule decides is accepted", said)
 
     def test_nothing_is_said_of_what_is_right(self) -> None:
         self.assertEqual(complained(on_route("route.prefix.len() <= 24;"))[1], [])

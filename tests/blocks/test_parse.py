@@ -10,10 +10,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
-
 from rotonda.blocks import characters, expected, grammar, literals, syntax
 from rotonda.blocks.syntax import BlockKind, Direction, Operator, Quantifier, RangeKind
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
 from tests.blocks import generated
 from tests.blocks.trees import read, whole, without_places
 from tests.data import ROOT
@@ -230,6 +230,41 @@ class MistakeTests(SynchronousTestCase):
         self._check("x = 1;; y = 2;", (";", "unexpected ';'", "a block, an assignment or the end of the file", ""),
                     there="x y")  # fmt: skip
 
+    def test_what_is_written_elsewhere(self) -> None:
+        """Only the hints: the rest is as with other mistakes."""
+        for text, hint in (
+            ("x = 10.0.0.0/8+;", "a prefix with all that it covers is written `192.0.2.0/24 orlonger`"),
+            ("x = 10.0.0.0/8{8,24};", "lengths are written `prefix-length-range /8-/24`, or upto /24"),
+            ("x = a 10.0.0.0/8;", "ranges are asked with 'in': prefix in 192.0.2.0/24 orlonger"),
+            ("x = 10.0.0.0/8 or-longer;", "did you mean orlonger?"),
+            ("x = a in 1..5;", "there are no ranges of numbers: compare with >= and <="),
+            ("x = Community.NO_EXPORT;", "constants of types are written Type::NO_EXPORT, or NO_EXPORT alone"),
+            ("x = 2024-01-01;", 'moments are written as texts, "2026-01-31T12:00:00Z"'),
+            ("x = AS1:2;", "communities are written 1:1"),
+            ("x = a.b[0];", "items of lists are asked for by .first(), .last() and .contains(...)"),
+            ("x = not a;", "'not' before a condition is written !"),
+            (
+                "x = a ~ b;",
+                "there are no patterns in this language: ask contains(...), starts_with(...), first(), last()",
+            ),
+            ("filter x { apply { match a { accept; } } }", "rules are written 'filter match TERM matching { ... };'"),
+            ("filter x { apply { filter a matching { } } }", "rules are written 'filter match TERM matching { ... };'"),
+            ("filter x { action a { return accept; } }", "actions decide nothing: verdicts stand in rules"),
+            ("filter x { action a { r.med = 5; } }", "fields are changed by .set(...)"),
+        ):
+            with self.subTest(text=text):
+                self.assertIn(hint, [one.hint for one in read(text)[1]])
+
+    def test_misspelt_words_within_values(self) -> None:
+        """They stand for what was meant."""
+        for text in ("x = 10.0.0.0/8 or-longer;", "filter x { apply { filter matchs a matching { accept; } } }",
+                     "filter x { term a { al { b; } } }"):  # fmt: skip
+            self._check_one(text)
+
+    def _check_one(self, text: str) -> None:
+        file, found = read(text)
+        self.assertEqual(([item.name.text for item in file.items], len(found)), (["x"], 1), text)
+
     def test_brackets(self) -> None:
         never = "this '{' is never closed"
         self._check("unit a: T with c {\n x: { y: 1,\n};\nunit b: T;", ("{", never, "'}'", ""), there="b", broken="a")
@@ -252,7 +287,8 @@ class MistakeTests(SynchronousTestCase):
 
     def test_all_in_one_go(self) -> None:
         self._check(
-            "unit a: T with c { x: , y: 1 };\nunit b: T;\nfilter c { term t { match { a b; } } action u { d e; } }\nx = 1;",
+            "unit a: T with c { x: , y: 1 };\nunit b: T;\n"
+            "filter c { term t { match { a b; } } action u { d e; } }\nx = 1;",
             (",", "unexpected ','", "a value", ""),
             ("b", "unexpected 'b'", "';'", ""),
             ("e", "unexpected 'e'", "';' or '='", ""),

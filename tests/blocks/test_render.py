@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import doctest
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from rotonda.blocks import render
 from rotonda.blocks.diagnostics import MOST_SHOWN, Complaints, Diagnostic
 from rotonda.blocks.parse import parse
 from rotonda.blocks.places import Source, Span
+from twisted.trial.unittest import SynchronousTestCase
 
 
 def shown(text: str, *found: Diagnostic, colour: bool = False) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import Enum
 
 import msgspec
-
 from rotonda.blocks.diagnostics import Complaints, Diagnostic
 from rotonda.blocks.parse import parse
 from rotonda.blocks.places import Source

@@ -10,7 +10,6 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 import numpy as np
-
 from rotonda.blocks import types
 from rotonda.blocks.places import Span
 from rotonda.blocks.syntax import Direction
@@ -22,6 +21,7 @@ from rotonda.filters.compile import FilterCounts, compiled
 from rotonda.filters.interpret import Interpreter
 from rotonda.filters.route_record import RouteRecord
 from rotonda.filters.world import Record, SmallWorld, SourceView, TableView
+
 from rotoro.table import AttributeStore, Ingress, IngressKind, Records, RibView, RouteSlot
 from tests.filters import sets
 from tests.filters.programs import PREFIXES
@@ -48,7 +48,7 @@ PEERS = (
 
 
 class Outcome(NamedTuple):
-    """What became of the rows of one batch: key, octets and time of those that were accepted, and what else happened."""
+    """Key, octets and time of those rows of a batch that were accepted, and what else happened."""
 
     rows: list[tuple[bytes, bytes, int]]
     sent: dict[str, list[RecordValue]]
@@ -72,16 +72,12 @@ def customer(prefix: str, asn: int, limit: int) -> RecordValue:
     )
 
 
+CUSTOMERS = (
+    ("10.0.0.0/8", 1, 2), ("10.1.0.0/16", 1, 100), ("10.1.2.0/24", 64496, 24), ("2001:db8::/32", 2, 0),
+    ("2001:db8:1::/48", 0xFFFFFFFF, 7),
+)  # fmt: skip
 SOURCES: Mapping[str, SourceView] = {
-    "customers": TableView(
-        [
-            customer(prefix, asn, limit)
-            for prefix, asn, limit in (
-                ("10.0.0.0/8", 1, 2), ("10.1.0.0/16", 1, 100), ("10.1.2.0/24", 64496, 24), ("2001:db8::/32", 2, 0),
-                ("2001:db8:1::/48", 0xFFFFFFFF, 7),
-            )
-        ]  # fmt: skip
-    ),
+    "customers": TableView([customer(*words) for words in CUSTOMERS]),
     "rib": TableView([customer(prefix, 5, 5) for prefix in ("0.0.0.0/0", "10.1.2.128/25", "2001:db8:1:2::/64")]),
     "rpki": Judge(),
 }
@@ -114,7 +110,8 @@ def by_interpreter(
     """One by one."""
     interpreter = Interpreter(filter, arguments, SmallWorld(SOURCES), accept)
     outcome = Outcome([], {}, Counter())
-    assert records.values is not None and records.times is not None
+    assert records.values is not None
+    assert records.times is not None
     for row in range(len(records)):
         octets, seconds = slot.attributes.octets[records.values[row]], int(records.times[row])
         decision = interpreter.run(_record(filter, slot, records.key(row), octets, seconds))
@@ -139,7 +136,8 @@ def _octets(filter: TypedFilter, record: Record, came: bytes) -> bytes:
         return record.octets
     if filter.direction is Direction.RX:
         return came
-    assert isinstance(record, RecordValue) and isinstance(filter.gives, RecordType)
+    assert isinstance(record, RecordValue)
+    assert isinstance(filter.gives, RecordType)
     return TypedRecords(filter.gives).encoded(record)
 
 
@@ -155,7 +153,8 @@ def by_compiled(
         counts.failures.clear()
         del world.sent[:]
         silent = own.run(slot, records, effects=False)
-        assert not world.sent and not counts.failures
+        assert not world.sent
+        assert not counts.failures
         found = own.run(slot, records)
         assert found == silent
         sent: dict[str, list[RecordValue]] = {}
@@ -166,7 +165,8 @@ def by_compiled(
 
 
 def _rows(slot: RouteSlot, found: Records) -> list[tuple[bytes, bytes, int]]:
-    assert found.values is not None and found.times is not None
+    assert found.values is not None
+    assert found.times is not None
     assert np.all(found.keys[:-1] < found.keys[1:])
     numbers, times = found.values.tolist(), found.times.tolist()
     return [(found.key(row), slot.attributes.octets[numbers[row]], times[row]) for row in range(len(found))]

@@ -218,43 +218,49 @@ class Programs:
     # --- steps -------------------------------------------------------------------------------------------------------
 
     def change(self) -> str:
-        return "route." + self.chance.choice(
-            (
-                lambda: f"med.set({self.number()})",
-                lambda: "med.unset()",
-                lambda: f"local_pref.set({self.number()})",
-                lambda: "origin.set(EGP)",
-                lambda: f"next_hop.set({self.address()})",
-                lambda: "next_hop.unset()",
-                lambda: f"as_path.prepend({self.asn()})",
-                lambda: f"as_path.prepend({self.asn()}, {self.chance.randint(0, 5)})",
-                lambda: f"as_path.set({self.listed(lambda: self.one_of(ASNS))})",
-                lambda: f"atomic_aggregate.set({self.one_of(('true', 'false'))})",
-                lambda: f"communities.{self.one_of(('push', 'add', 'remove'))}({self.one_of(COMMUNITIES)})",
-                lambda: f"communities.set({self.listed(lambda: self.one_of(COMMUNITIES))})",
-                lambda: "communities.clear()",
-                lambda: f"large_communities.add({self.one_of(LARGE)})",
-                lambda: f"extended_communities.remove({self.one_of(EXTENDED)})",
-                lambda: f"only_to_customer.set({self.asn()})",
-            )
-        )()
+        return (
+            "route."
+            + self.chance.choice(
+                (
+                    lambda: f"med.set({self.number()})",
+                    lambda: "med.unset()",
+                    lambda: f"local_pref.set({self.number()})",
+                    lambda: "origin.set(EGP)",
+                    lambda: f"next_hop.set({self.address()})",
+                    lambda: "next_hop.unset()",
+                    lambda: f"as_path.prepend({self.asn()})",
+                    lambda: f"as_path.prepend({self.asn()}, {self.chance.randint(0, 5)})",
+                    lambda: f"as_path.set({self.listed(lambda: self.one_of(ASNS))})",
+                    lambda: f"atomic_aggregate.set({self.one_of(('true', 'false'))})",
+                    lambda: f"communities.{self.one_of(('push', 'add', 'remove'))}({self.one_of(COMMUNITIES)})",
+                    lambda: f"communities.set({self.listed(lambda: self.one_of(COMMUNITIES))})",
+                    lambda: "communities.clear()",
+                    lambda: f"large_communities.add({self.one_of(LARGE)})",
+                    lambda: f"extended_communities.remove({self.one_of(EXTENDED)})",
+                    lambda: f"only_to_customer.set({self.asn()})",
+                )
+            )()
+        )
 
     def change_of_made(self) -> str:
-        return "made." + self.chance.choice(
-            (
-                lambda: f"asn.set({self.asn()})",
-                lambda: f"note.set({self.text()})",
-                lambda: f"level.set({self.number()})",
-                lambda: f"asns.{self.one_of(('push', 'remove'))}({self.asn()})",
-                lambda: f"asns.set({self.listed(self.asn)})",
-                lambda: "asns.clear()",
-                lambda: "path.set(route.as_path)",
-                lambda: f"path.prepend({self.asn()})",
-                lambda: "seen.set(route.received)",
-                lambda: f"hop.set({self.address()})",
-                lambda: "tags.set(route.communities)",
-            )
-        )()
+        return (
+            "made."
+            + self.chance.choice(
+                (
+                    lambda: f"asn.set({self.asn()})",
+                    lambda: f"note.set({self.text()})",
+                    lambda: f"level.set({self.number()})",
+                    lambda: f"asns.{self.one_of(('push', 'remove'))}({self.asn()})",
+                    lambda: f"asns.set({self.listed(self.asn)})",
+                    lambda: "asns.clear()",
+                    lambda: "path.set(route.as_path)",
+                    lambda: f"path.prepend({self.asn()})",
+                    lambda: "seen.set(route.received)",
+                    lambda: f"hop.set({self.address()})",
+                    lambda: "tags.set(route.communities)",
+                )
+            )()
+        )
 
     def sending(self) -> str:
         return self.one_of(
@@ -269,7 +275,9 @@ class Programs:
 
     def steps(self) -> str:
         """What a branch does."""
-        some = [self.one_of(("do_a", "do_b")) if self._actions else self.sending() for _ in range(self.chance.randint(0, 2))]
+        some = [
+            self.one_of(("do_a", "do_b")) if self._actions else self.sending() for _ in range(self.chance.randint(0, 2))
+        ]
         if self.chance.random() < 0.6:
             some.append(self.verdict())
         return "".join(f"{step}; " for step in some)
@@ -291,11 +299,13 @@ class Programs:
         self._actions = self.chance.random() < 0.8
         actions = "".join(
             f"action {name} {{ "
-            + "".join(f"{self.chance.choice((change, change, self.sending))()}; " for _ in range(self.chance.randint(1, 3)))
+            + "".join(
+                f"{self.chance.choice((change, change, self.sending))()}; " for _ in range(self.chance.randint(1, 3))
+            )
             + "} "
             for name in (("do_a", "do_b") if self._actions else ())
         )
-        first = "made.asn.set(AS1); made.note.set(\"\"); " if direction == "tx" else ""
+        first = 'made.asn.set(AS1); made.note.set(""); ' if direction == "tx" else ""
         terms = "".join(
             f"term {name} {{ {self.one_of(('match', 'some', 'exactly-one'))} {{ "
             + "".join(f"{self.condition()}; " for _ in range(self.chance.randint(1, 3)))

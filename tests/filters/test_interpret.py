@@ -50,7 +50,7 @@ def run(text: str, record: Record, arguments: Mapping[str, Value] | None = None,
     return Interpreter(lowered(text), arguments or {}, world(), accept).run(record)
 
 
-FULL = {
+FULL: dict[str, bool | str] = {
     # fields
     "route.prefix == 198.51.100.0/24": True,
     "route.prefix != 198.51.100.0/24": False,
@@ -172,7 +172,7 @@ FULL = {
     "!(route.med == 1) && !false": True,
 }  # fmt: skip
 
-EMPTY = {
+EMPTY: dict[str, bool | str] = {
     "route.med == 50": "med is missing",
     "route.med != 50": "med is missing",
     "!(route.med == 50)": "med is missing",
@@ -231,7 +231,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual([], [method.key for method in METHODS if f".{method.name}" not in text])
 
     def test_of_a_path_with_a_set(self) -> None:
-        conditions = {
+        conditions: dict[str, bool | str] = {
             "route.as_path.has_set() && route.as_path.len() == 2 && route.as_path.last() == 64499": True,
             "route.as_path.origin().exists()": False,
             "AS64498 in route.as_path": True,
@@ -239,7 +239,7 @@ class QuestionTests(SynchronousTestCase):
         self._check(conditions, route(WITH_SET))
 
     def test_of_ipv6(self) -> None:
-        conditions = {
+        conditions: dict[str, bool | str] = {
             "route.prefix.is_ipv6()": True,
             "route.prefix in [0.0.0.0/0, 2001:db8::/32]": True,
             "route.prefix in [0.0.0.0/0]": False,

@@ -58,11 +58,11 @@ class ReaderTests(SynchronousTestCase):
             value = data.draw(values)
             for written in (plain(type)(value), words(type)(value)):
                 read: Any = reader(type)(written)
-                both = (_joined(value), _joined(read)) if type == types.AS_PATH else (value, read)
-                self.assertEqual(*both, (type, written))
+                same = _joined(value) == _joined(read) if type == types.AS_PATH else value == read
+                self.assertTrue(same, (type, written, value, read))
 
     def test_other_ways_to_write(self) -> None:
-        for type, cell, value in [
+        rows: list[tuple[Type, Any, Any]] = [
             (types.ASN, " as64496 ", 64496),
             (types.ASN, "1.10", 65546),
             (types.PREFIX_LENGTH, "/24", 24),
@@ -79,7 +79,8 @@ class ReaderTests(SynchronousTestCase):
             (ListType(types.STRING), "a b; c", ("a b", "c")),
             (ListType(types.ASN), "", ()),
             (types.EXTENDED_COMMUNITY, "rt:64496:1", 0x0002FBF000000001),
-        ]:  # fmt: skip
+        ]  # fmt: skip
+        for type, cell, value in rows:
             with self.subTest(type=type, cell=cell):
                 if value == -1:
                     self.assertRaisesRegex(ValueError, "before 1970", reader(type), cell)
@@ -88,7 +89,7 @@ class ReaderTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Each kind of nonsense with words that tell what is wrong."""
-        for type, cell, why in [
+        rows: list[tuple[Type, Any, str]] = [
             (types.ASN, "AS4294967296", "not between"),
             (types.ASN, "70000.1", "not an AS number"),
             (types.ASN, "١٢", "not an AS number"),
@@ -123,13 +124,15 @@ class ReaderTests(SynchronousTestCase):
             (types.ROV, "perhaps", "none of NOT_FOUND"),
             (ListType(types.ASN), [1] * (MOST_ITEMS + 1), "items"),
             (ListType(types.ASN), 5, "not a list"),
-        ]:  # fmt: skip
+        ]  # fmt: skip
+        for type, cell, why in rows:
             with self.subTest(type=type, cell=str(cell)[:40]):
                 self.assertRaisesRegex(ValueError, why, reader(type), cell)
 
     @given(st.one_of(st.text(max_size=30), st.integers(), st.floats(), st.none(), st.lists(st.integers(), max_size=3)))
     def test_anything_is_a_value_or_refused(self, cell: Any) -> None:
-        for type in (*VALUES, types.FLOAT, types.DURATION, types.EXTENDED_COMMUNITY, ListType(types.ASN)):
+        known: list[Type] = [*VALUES, types.FLOAT, types.DURATION, types.EXTENDED_COMMUNITY, ListType(types.ASN)]
+        for type in known:
             try:
                 reader(type)(cell)
             except ValueError as wrong:

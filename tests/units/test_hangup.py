@@ -32,12 +32,14 @@ class HangupTests(SynchronousTestCase):
         before = signal.getsignal(signal.SIGHUP)
         reactor, top, inner, secure, plain = Waiting(), MultiService(), MultiService(), Service(), Service()
         secure.tls, plain.tls = Renewed(), None  # type: ignore[attr-defined]
+        log = Renewed()
+        plain.reopen = log.renew  # type: ignore[attr-defined]
         for child, parent in ((Hangup(reactor), top), (inner, top), (secure, inner), (plain, inner)):
             child.setServiceParent(parent)
         top.startService()
         os.kill(os.getpid(), signal.SIGHUP)
         (call,) = reactor.calls
         call()
-        self.assertEqual(secure.tls.times, 1)  # type: ignore[attr-defined]
+        self.assertEqual((secure.tls.times, log.times), (1, 1))  # type: ignore[attr-defined]
         top.stopService()
         self.assertIs(signal.getsignal(signal.SIGHUP), before)

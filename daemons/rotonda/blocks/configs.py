@@ -24,7 +24,6 @@ from rotonda.blocks.settings import (
     Choice,
     Config,
     FilterUse,
-    FreeRecord,
     Graph,
     GraphPath,
     HashFields,
@@ -38,7 +37,6 @@ from rotonda.blocks.settings import (
     setting,
 )
 from rotonda.blocks.syntax import BlockKind
-from rotonda.blocks.values import RecordValue
 
 UNIT, SOURCE, STREAM, INSTANCE = BlockKind
 PORT = Plain("U16", 0, 65535)
@@ -52,6 +50,10 @@ Endpoint = Any
 
 
 # --- RIBs ------------------------------------------------------------------------------------------------------------
+
+
+UNHASHED = ("peer_name", "rib", "received", "status", "origin_asn", "aggregator_asn")
+"""Fields of routes by which entries are not told apart: others say the same, or they change while it does not."""
 
 
 class MergeStrategy(Config):
@@ -311,7 +313,11 @@ class Daemon(Config, word="Daemon", kind=INSTANCE):
     oldest_version: int = setting(Plain("U8", 0, 2), 0, "the oldest version of RTR that is served")
     limits: Limits = setting(NestedRecord(Limits), Limits(), "how much others may have")
     timers: Timers = setting(NestedRecord(Timers), Timers(), "what routers are told about time")
-    remotes: RecordValue | Mapping[str, Remote] = setting(FreeRecord(), {}, "other instances; made by the checker")
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.remotes: Mapping[str, Remote] = {}
+        """The other instances that it says how to reach, by their full names; the checker finds them."""
 
 
 def _all(parent: type[Config]) -> list[type[Config]]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rotonda.blocks.diagnostics import Complaints, suggestion
+from rotonda.blocks.lower_context import Names, Place
+from rotonda.blocks.lower_expressions import Expressions, TooLarge
 from rotonda.blocks.names import Space, kind_of, path_of, undefined
 from rotonda.blocks.places import Source, Span
 from rotonda.blocks.record_types import RecordTypes
+from rotonda.blocks.scope import Scope
 from rotonda.blocks.settings import (
     BlockReference,
     Choice,
     Config,
     FilterReference,
     FilterUse,
-    FreeRecord,
     Graph,
     GraphNode,
     GraphPath,
@@ -31,12 +33,14 @@ from rotonda.blocks.settings import (
 )
 from rotonda.blocks.syntax import (
     Assignment,
+    Binding,
     Block,
     BlockKind,
     Call,
     Chain,
     Constant,
     Construct,
+    Direction,
     Expression,
     Field,
     Filter,
@@ -52,8 +56,9 @@ from rotonda.blocks.syntax import (
     TypeField,
     canonical,
 )
-from rotonda.blocks.types import SECONDS, WHOLE_NUMBERS, RecordType
-from rotonda.blocks.values import RecordValue, Value
+from rotonda.blocks.typed import Const, FilterKind
+from rotonda.blocks.types import ASN, SECONDS, WHOLE_NUMBERS, ListType, RecordType, Type
+from rotonda.blocks.values import Value
 
 INVALID: Any = object()
 """Stands where a value would, if there is none; what is wrong was told."""
@@ -80,68 +85,96 @@ _WORDS = {
     "Float": "a number",
     "Duration": "a duration, HOURS(1)",
 }
-_NUMBER_BITS = {type.name: bits for type, bits in WHOLE_NUMBERS.items()}
+_NUMBER_BITS = {type.name: bits for type, bits in WHOLE_NUMBERS.items() if type != ASN}
+_NUMBERS = (LiteralKind.INTEGER, LiteralKind.FLOAT)
 _WINDOW = "MOVING_WINDOW_"
 _WINDOWS = {f"{_WINDOW}COUNT": 0, **{f"{_WINDOW}TIME_{unit}": seconds for unit, seconds in SECONDS.items()}}
-_MOST_IN_WINDOW = 1 << 31
+_MOST_COUNTED, _MOST_SECONDS = 1 << 16, 1 << 31
+"""Entries of a window; and seconds, some 68 years."""
 ASSERTIONS = {
-    "Rib": ("Rib",), "Connector": ("Connector",), "Physical": ("Rib",), "Virtual": ("Rib",), "Rotoro": ("Connector",),
-    "Policy": ("Policy",), "Router": ("Router",), "Unit": (),
+    "Rib": "Rib", "Connector": "Connector", "Physical": "PhysicalRib", "Virtual": "VirtualRib", "Rotoro": "RotoroLink",
+    "Policy": "Policy", "Router": "Router", "Unit": "",
 }  # fmt: skip
-"""What graphs may call a unit, and of which categories it must be then."""
+"""What graphs may call a unit, and of which category or type it must be then; "" for any."""
+
+
+Extra = Callable[[RecordField, Space], bool]
+"""Takes a field that is no setting, if it is somebody's business."""
 
 
 class Evaluator:
     """Makes configurations of records, and complains about everything in them that is wrong.
 
-    `instances` are the names of all instances: a setting of one with the name of another says how to reach that.
+    `scope` is what expressions see of a module.
     """
 
-    def __init__(self, complaints: Complaints, types: RecordTypes, instances: Mapping[str, Block]) -> None:
+    def __init__(self, complaints: Complaints, types: RecordTypes, scope: Callable[[Space], Scope]) -> None:
         self.complaints = complaints
         self.types = types
-        self.instances = instances
+        self.scope = scope
         self.used: set[str] = set()
         """The full names of all filters that a unit has."""
-        self._following = 0
+        self.references: list[tuple[Span, str, BlockReference]] = []
+        """Blocks that are named by settings, by their full names, and what they have to be."""
+        self._places: dict[tuple[int, str], Span] = {}
+        self._nodes: dict[int, tuple[tuple[Span, ...], ...]] = {}
+
+    def place(self, config: Config, name: str, otherwise: Span) -> Span:
+        """Where a setting of a configuration stands."""
+        return self._places.get((id(config), name), otherwise)
+
+    def node_places(self, graph: tuple[GraphPath, ...]) -> tuple[tuple[Span, ...], ...]:
+        """Where the units of a graph stand, path by path."""
+        return self._nodes.get(id(graph), ())
 
     def config(
         self,
         made: type[Config],
         record: Record,
         space: Space,
-        extra: Callable[[RecordField], bool] = lambda field: False,
+        extra: Extra = lambda field, space: False,
     ) -> Config | None:
         """A configuration; `extra` takes fields that are no settings of it, if they are its business."""
         given: dict[str, Any] = {}
-        sound = True
+        places: dict[str, Span] = {}
+        errors = self.complaints.errors
         for field in record.fields:
             name = made.find(field.name.text)
             if name is None:
-                sound = extra(field) and sound
-                if not extra(field):
-                    known = [*made.SETTINGS, *(alias for each in made.SETTINGS.values() for alias in each.aliases)]
-                    self.complaints.error(
-                        field.name.span,
-                        f"{made.WORD or made.__name__} has no setting {field.name.text}",
-                        f"one of {', '.join(made.SETTINGS)}",
-                        suggestion(canonical(field.name.text), known),
-                    )
-                    sound = False
-                continue
-            if name in given:
+                if not extra(field, space):
+                    self._unknown(made, field)
+            elif name in given:
                 self.complaints.error(field.name.span, f"{field.name.text} is set twice")
-                sound = False
-                continue
-            given[name] = self.value(made.SETTINGS[name].type, field.value, space)
-            sound = sound and given[name] is not INVALID
+            else:
+                given[name] = self._given(made, name, field, space)
+                places[name] = field.value.span
         for name, declared in made.SETTINGS.items():
             if declared.needed and name not in given:
                 self.complaints.error(
                     record.span, f"{made.WORD or made.__name__} needs {name}", f"{name}: {describe(declared.type)}"
                 )
-                sound = False
-        return made(**given) if sound else None
+        if self.complaints.errors > errors or any(value is INVALID for value in given.values()):
+            return None
+        config = made(**given)
+        self._places |= {(id(config), name): place for name, place in places.items()}
+        return config
+
+    def _given(self, made: type[Config], name: str, field: RecordField, space: Space) -> Any:
+        declared = made.SETTINGS[name]
+        value = self.value(declared.type, field.value, space)
+        if value == () and declared.needed and isinstance(declared.type, ListOf):
+            self.complaints.error(field.value.span, f"{field.name.text} is empty", describe(declared.type))
+            return INVALID
+        return value
+
+    def _unknown(self, made: type[Config], field: RecordField) -> None:
+        known = [*made.SETTINGS, *(alias for each in made.SETTINGS.values() for alias in each.aliases)]
+        self.complaints.error(
+            field.name.span,
+            f"{made.WORD or made.__name__} has no setting {field.name.text}",
+            f"one of {', '.join(made.SETTINGS)}" if made.SETTINGS else "none: it has no settings",
+            suggestion(canonical(field.name.text), known),
+        )
 
     def value(self, wanted: SettingType, written: Expression, space: Space) -> Any:
         """The value of a setting, or INVALID."""
@@ -167,13 +200,11 @@ class Evaluator:
                 found = self.config(made, written, space)
                 return INVALID if found is None else found
             case HashFields():
-                return self._hash(written)
+                return self._hash(written, space)
             case Overwrite():
                 return self._overwrite(written)
             case Graph():
                 return self._graph(written, space)
-            case FreeRecord():
-                return self._free(written)
 
     # --- one kind after the other ------------------------------------------------------------------------------------
 
@@ -183,40 +214,40 @@ class Evaluator:
         if isinstance(written, Literal):
             if written.kind in _LITERALS.get(wanted.type, ()):
                 return self._bounded(wanted, written.span, written.value)
-            if wanted.type in _NUMBER_BITS and written.kind in (LiteralKind.INTEGER, LiteralKind.PREFIX_LENGTH):
+            if wanted.type in _NUMBER_BITS and written.kind is LiteralKind.INTEGER:
                 return self._bounded(wanted, written.span, written.value)
         return self._no(written, wanted)
 
     def _duration(self, wanted: Plain, written: Expression) -> Any:
         match written:
-            case Construct(name=Name(text=unit), arguments=(Literal(value=int() | float() as count),)) if (
-                unit in SECONDS
+            case Construct(name=Name(text=unit), arguments=(Literal(kind=kind, value=int() | float() as count),)) if (
+                unit in SECONDS and kind in _NUMBERS
             ):
                 return self._bounded(wanted, written.span, float(count) * SECONDS[unit])
             case Literal(kind=LiteralKind.INTEGER, text=text):
                 self.complaints.error(written.span, "a number without a unit", describe(wanted), f"SECONDS({text})?")
                 return INVALID
-            case Construct(name=name) if name.text not in SECONDS:
+            case Construct(name=name) | Constant(name=name) if name.text not in SECONDS:
                 hint = suggestion(name.text, SECONDS)
                 self.complaints.error(name.span, f"there is no unit {name.text}", ", ".join(SECONDS), hint)
                 return INVALID
         return self._no(written, wanted)
 
     def _bounded(self, wanted: Plain, span: Span, value: Any) -> Any:
-        bits = _NUMBER_BITS.get(wanted.type)
+        bits = 32 if wanted.type == ASN.name else _NUMBER_BITS.get(wanted.type)
         low = wanted.low if wanted.low is not None else 0 if bits else None
         high = wanted.high if wanted.high is not None else (1 << bits) - 1 if bits else None
         if (low is not None and value < low) or (high is not None and value > high):
-            bounds = f"at least {low:g}" if high is None else f"{low:g} to {high:g}" if low is not None else f"{high:g}"
-            unit = " seconds" if wanted.type == "Duration" else ""
-            self.complaints.error(span, f"{value:g} is out of range", f"{bounds}{unit}")
+            bounds = f"at least {_number(low or 0)}" if high is None else f"{_number(low or 0)} to {_number(high)}"
+            unit = " s" if wanted.type == "Duration" else ""
+            self.complaints.error(span, f"{_number(value)}{unit} is out of range", f"{bounds}{unit}")
             return INVALID
         return value
 
     def _choice(self, constants: tuple[str, ...], written: Expression) -> Any:
         if isinstance(written, Constant) and written.name.text in constants:
             return written.name.text
-        if isinstance(written, Constant):
+        if isinstance(written, Constant | Reference):
             hint = suggestion(written.name.text, constants) or suggestion(written.name.text.upper(), constants)
             self.complaints.error(
                 written.span, f"{written.name.text} cannot be meant", f"one of {', '.join(constants)}", hint
@@ -274,27 +305,42 @@ class Evaluator:
             return INVALID
         full = where.full(item.name.text)
         self.used.add(full)
-        bound = self._arguments(item, arguments, written.span)
+        bound = self._arguments(item, where, arguments, written.span, space)
         return INVALID if bound is None else FilterUse(full, bound)
 
     def _arguments(
-        self, item: Filter, given: tuple[Expression, ...], span: Span
+        self, item: Filter, home: Space, given: Sequence[Expression], span: Span, space: Space
     ) -> tuple[tuple[str, Value], ...] | None:
-        wanted = item.arguments or (item.define.arguments if item.define is not None else ())
+        """Values for the arguments of a filter, as expressions that are the same for every record."""
+        wanted = arguments_of(item)
         if len(given) != len(wanted):
-            names = ", ".join(f"{each.name.text}: {each.type.name.text}" for each in wanted)
-            self.complaints.error(
-                span, f"{item.name.text} takes {len(wanted)} arguments, not {len(given)}", names or "none"
-            )
+            names = ", ".join(f"{each.name.text}: {_written(each)}" for each in wanted)
+            counted = f"{len(wanted) or 'no'} argument{'' if len(wanted) == 1 else 's'}"
+            self.complaints.error(span, f"{item.name.text} takes {counted}, not {len(given)}", names or "none")
             return None
-        bound: list[tuple[str, Value]] = []
+        bound: dict[str, Value] = {}
         for binding, written in zip(wanted, given, strict=True):
-            type = Plain(binding.type.name.text)
-            value = self.value(ListOf(type) if binding.type.is_list else type, written, Space("", None))
-            if value is INVALID:
-                return None
-            bound.append((canonical(binding.name.text), value))
-        return tuple(bound)
+            found = self.types.find(home, binding.type.name)
+            value = INVALID if found is None else self._constant(
+                ListType(found) if binding.type.is_list else found, written, space
+            )  # fmt: skip
+            if value is not INVALID:
+                bound[binding.name.text] = value
+        return tuple(bound.items()) if len(bound) == len(wanted) else None
+
+    def _constant(self, wanted: Type, written: Expression, space: Space) -> Any:
+        """A value of the language that stands outside of filters, or INVALID."""
+        expressions = Expressions(Names(FilterKind.PURE), self.scope(space), self.complaints)
+        try:
+            found = expressions.lower(written, Place(Direction.RX, outside=True), wanted)
+        except TooLarge:
+            return INVALID
+        if found is None:
+            return INVALID
+        if not isinstance(found, Const):
+            self.complaints.error(written.span, "a value is needed here that is known beforehand", str(wanted))
+            return INVALID
+        return found.value
 
     def _block(self, wanted: BlockReference, written: Expression, space: Space) -> Any:
         path = path_of(written)
@@ -308,11 +354,15 @@ class Evaluator:
         if not isinstance(item, Block) or item.kind is not wanted.kind:
             self.complaints.error(path.span, f"{path.text} is {kind_of(item)}", describe(wanted))
             return INVALID
-        return where.full(item.name.text)
+        full = where.full(item.name.text)
+        self.references.append((path.span, full, wanted))
+        return full
 
     def _record_type(self, written: Expression, space: Space) -> Any:
         match written:
             case Constant(name=name) | Record(type=Name() as name):
+                if isinstance(written, Record):
+                    self.types.declare_late(space, name, written)
                 found = self.types.find(space, name)
                 if found is not None and not isinstance(found, RecordType):
                     self.complaints.error(written.span, f"{name.text} has no fields", "a record type")
@@ -323,24 +373,42 @@ class Evaluator:
                 return INVALID if made is None else made
         return self._no(written, RecordTypeReference())
 
-    def _hash(self, written: Expression) -> Any:
+    def _hash(self, written: Expression, space: Space) -> Any:
         items = written.items if isinstance(written, List | Tuple) else (written,)
         names: list[str] = []
         for item in items:
             match item:
-                case TypeField(field=Name(text=name)) | Reference(name=Name(text=name)):
-                    names.append(canonical(name))
+                case TypeField(type=of, field=name):
+                    if not self._has_field(of, name, space):
+                        return INVALID
+                    names.append(canonical(name.text))
+                case Reference(name=name):
+                    names.append(canonical(name.text))
                 case _:
                     return self._no(item, HashFields())
         return tuple(dict.fromkeys(names))
+
+    def _has_field(self, of: Name, name: Name, space: Space) -> bool:
+        found = self.types.find(space, of)
+        if found is None:
+            return False
+        fields = found.fields if isinstance(found, RecordType) else ()
+        if any(field.name == canonical(name.text) for field in fields):
+            return True
+        hint = suggestion(canonical(name.text), [field.name for field in fields])
+        self.complaints.error(name.span, f"{of.text} has no field {name.text}", hint=hint)
+        return False
 
     def _overwrite(self, written: Expression) -> Any:
         match written:
             case Constant(name=Name(text="MOST_RECENT")):
                 return Window()
-            case Construct(name=Name(text=name), arguments=(Literal(value=int() as count),)) if name in _WINDOWS:
-                if not 1 <= count <= _MOST_IN_WINDOW:
-                    self.complaints.error(written.span, f"{count} is out of range", f"1 to {_MOST_IN_WINDOW}")
+            case Construct(
+                name=Name(text=name), arguments=(Literal(kind=LiteralKind.INTEGER, value=int() as count),)
+            ) if name in _WINDOWS:
+                most = _MOST_SECONDS // _WINDOWS[name] if _WINDOWS[name] else _MOST_COUNTED
+                if not 1 <= count <= most:
+                    self.complaints.error(written.arguments[0].span, f"{count} is out of range", f"1 to {most}")
                     return INVALID
                 return Window(seconds=count * _WINDOWS[name]) if _WINDOWS[name] else Window(count=count)
             case Construct(name=name) | Constant(name=name):
@@ -353,12 +421,17 @@ class Evaluator:
     def _graph(self, written: Expression, space: Space) -> Any:
         paths = written.items if isinstance(written, List) else (written,)
         made: list[GraphPath] = []
+        places: list[tuple[Span, ...]] = []
         sound = True
         for path in paths:
-            nodes = [self._node(item, space) for item in (path.items if isinstance(path, Chain) else (path,))]
+            items = path.items if isinstance(path, Chain) else (path,)
+            nodes = [self._node(item, space) for item in items]
             sound = sound and all(node is not None for node in nodes)
             made.append(tuple(node for node in nodes if node is not None))
-        return tuple(made) if sound else INVALID
+            places.append(tuple(item.span for item in items))
+        graph = tuple(made)
+        self._nodes[id(graph)] = tuple(places)
+        return graph if sound else INVALID
 
     def _node(self, written: Expression, space: Space) -> GraphNode | None:
         asserted, named = None, written
@@ -375,10 +448,9 @@ class Evaluator:
             self._no(written, Graph())
             return None
         found, instance = space.find(path), None
-        if found is None and len(path.parts) > 1 and path.parts[0].text in self.instances:
-            instance = path.parts[0].text
-            path = Path(span=path.span, parts=path.parts[1:])
-            found = space.find(path)
+        if found is None:
+            instance, path = self._of_instance(path, space)
+            found = None if instance is None else space.find(path)
         if found is None:
             undefined(path, space, "a unit", self.complaints)
             return None
@@ -388,18 +460,15 @@ class Evaluator:
             return None
         return GraphNode(where.full(item.name.text), instance, asserted)
 
-    def _free(self, written: Expression) -> Any:
-        if not isinstance(written, Record):
-            return self._no(written, FreeRecord())
-        fields = [(canonical(field.name.text), self._free_value(field.value)) for field in written.fields]
-        if any(value is INVALID for _, value in fields):
-            return INVALID
-        return RecordValue("", tuple(fields))
-
-    def _free_value(self, written: Expression) -> Any:
-        if isinstance(written, Literal):
-            return written.value
-        return self._no(written, Plain("String")) if not isinstance(written, Record) else self._free(written)
+    def _of_instance(self, path: Path, space: Space) -> tuple[str | None, Path]:
+        """The instance that a name begins with, by its full name, and what stands behind it."""
+        for size in range(1, len(path.parts)):
+            head = Path(span=path.parts[0].span.to(path.parts[size - 1].span), parts=path.parts[:size])
+            found = instance_named(head, space)
+            if found is not None:
+                rest = path.parts[size:]
+                return found, Path(span=rest[0].span.to(rest[-1].span), parts=rest)
+        return None, path
 
     # --- what all have in common -------------------------------------------------------------------------------------
 
@@ -410,6 +479,7 @@ class Evaluator:
             found = None if path is None else space.find(path)
             if found is None or not isinstance(found[1], Assignment):
                 return written, space
+            found[0].used.add(found[1].name.text)
             space, written = found[0], found[1].value
         self.complaints.error(written.span, "this value is named by values without end")
         return written, space
@@ -419,6 +489,21 @@ class Evaluator:
             written.span, f"{shown(written, self.complaints.source)} cannot be meant", describe(wanted)
         )
         return INVALID
+
+
+def instance_named(path: Path, space: Space) -> str | None:
+    """The full name of the instance that is called so from a module, if it is one."""
+    found = space.find(path)
+    if found is None or not isinstance(found[1], Block) or found[1].kind is not BlockKind.INSTANCE:
+        return None
+    return found[0].full(found[1].name.text)
+
+
+def arguments_of(item: Filter) -> tuple[Binding, ...]:
+    """What a filter is given by a unit, wherever in the filter that is declared."""
+    sections = (item, item.define, item.apply)
+    declared = [binding for section in sections if section is not None for binding in section.arguments]
+    return tuple({binding.name.text: binding for binding in reversed(declared)}.values())[::-1]
 
 
 def is_pure(item: Filter) -> bool:
@@ -441,7 +526,7 @@ def _fits(wanted: SettingType, written: Expression) -> bool:
             return numbers or kind in _LITERALS.get(type, ())
         case Plain(type="Duration"), Construct():
             return True
-        case ((NestedRecord() | FreeRecord()), Record()):
+        case NestedRecord(), Record():
             return True
         case ListOf(), List():
             return True
@@ -476,5 +561,11 @@ def describe(wanted: SettingType) -> str:
             return "MOST_RECENT, MOVING_WINDOW_COUNT(n) or MOVING_WINDOW_TIME_WEEKS(n)"
         case Graph():
             return "paths of units, [ Connector(a) -> Rib(b), Rib(b) -> Rib(c) ]"
-        case FreeRecord():
-            return "a record"
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:,.10g}".replace(",", "")
+
+
+def _written(binding: Binding) -> str:
+    return f"[{binding.type.name.text}]" if binding.type.is_list else binding.type.name.text

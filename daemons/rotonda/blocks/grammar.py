@@ -80,7 +80,7 @@ variant_steps: variant ["|" condition] "->" "{" step* "}" ("," | ";")?
         | UPPER                                         -> constant
         | UPPER "(" _values? ")"                        -> construct
         | UPPER record                                  -> typed_record
-        | UPPER "::" NAME                               -> type_field
+        | UPPER "::" (NAME | UPPER)                     -> type_field
         | "[" (value ("," value)* ","?)? "]"            -> list_value
         | "(" condition ")"                             -> parenthesised
         | "(" condition ("," condition)+ ","? ")"       -> tuple_value

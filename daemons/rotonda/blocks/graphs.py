@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import pairwise
+
+import msgspec
 
 from rotonda.blocks.configs import (
     AnyUnit,
     BgpConnector,
     BmpConnector,
+    Daemon,
     JsonConnector,
     LocalExceptions,
     MergeUnit,
@@ -26,11 +30,15 @@ from rotonda.blocks.types import VRP, RecordType
 
 Edge = tuple[str, str]
 
-RPKI_ONLY = (RtrConnector, JsonConnector, AnyUnit, MergeUnit, LocalExceptions, Router)
-"""Units that have RPKI data and no routes."""
 POLICIES = (AnyUnit, MergeUnit, LocalExceptions, Router)
-"""Of those, the ones that have wests."""
-WEST_ONLY_WORDS = "it only brings data in"
+"""Units of RPKI data that have wests."""
+RPKI_ONLY = (RtrConnector, JsonConnector, *POLICIES)
+"""Units that have RPKI data and no routes."""
+TAKES_RPKI = (PhysicalRib, *POLICIES)
+"""Units into which RPKI data may flow."""
+NEEDS_WEST = (VirtualRib, *POLICIES)
+MOST_RINGS = 10
+"""Circles that are told."""
 
 
 def edges_of(paths: Iterable[GraphPath]) -> tuple[Edge, ...]:
@@ -47,144 +55,178 @@ def node_name(node: GraphNode) -> str:
     return f"{node.instance}.{node.unit}" if node.instance else node.unit
 
 
+class WrittenGraph(msgspec.Struct, frozen=True, eq=False):
+    """The graph of an instance as it stands in the text."""
+
+    span: Span
+    config: Daemon
+    places: tuple[tuple[Span, ...], ...]
+    """Where the units of its paths stand."""
+
+    def nodes(self) -> Iterator[tuple[GraphNode, Span, bool]]:
+        """All nodes with their places, and whether they are the first of a path."""
+        for path, spans in zip(self.config.graph, self.places, strict=True):
+            for number, (node, span) in enumerate(zip(path, spans, strict=True)):
+                yield node, span, number == 0
+
+    def edges(self) -> Mapping[tuple[GraphNode, GraphNode], Span]:
+        """All pairs of neighbours, and where each of them stands first."""
+        found: dict[tuple[GraphNode, GraphNode], Span] = {}
+        for path, spans in zip(self.config.graph, self.places, strict=True):
+            for (west, left), (east, right) in pairwise(zip(path, spans, strict=True)):
+                found.setdefault((west, east), left.to(right))
+        return found
+
+
 class Graphs:
-    """Checks the graphs of all instances of a file, each with the place where it stands."""
+    """Checks the graphs of all instances of a file. Of `unsure` units it is not known what flows through them."""
 
     def __init__(
         self,
         complaints: Complaints,
         units: Mapping[str, UnitBlock],
-        graphs: Mapping[str, tuple[Span, tuple[GraphPath, ...]]],
+        graphs: Mapping[str, WrittenGraph],
+        unsure: Set[str] = frozenset(),
     ) -> None:
         self._complaints = complaints
         self._units = units
         self._graphs = graphs
+        self._unsure = unsure
+        self._own = {
+            name: {node.unit: span for node, span, _ in reversed([*graph.nodes()]) if node.instance is None}
+            for name, graph in graphs.items()
+        }
 
     def check(self) -> None:
         """All of them, each on its own and then together."""
-        for name, (span, paths) in self._graphs.items():
-            self._one(name, span, paths)
-        self._together()
+        for name, graph in self._graphs.items():
+            self._one(name, graph)
+        self._homes()
+        self._rings()
 
     # --- one instance ------------------------------------------------------------------------------------------------
 
-    def _one(self, name: str, span: Span, paths: tuple[GraphPath, ...]) -> None:
-        edges = edges_of(paths)
-        if not any(paths):
-            self._complaints.error(span, f"the graph of {name} has no units", "at least one unit")
-        for path in paths:
-            for place, node in enumerate(path):
-                self._node(name, span, node, is_first=place == 0)
-        for west, east in edges:
-            self._edge(span, west, east)
-        self._cycles(span, edges)
-        self._needs(span, paths, edges)
+    def _one(self, name: str, graph: WrittenGraph) -> None:
+        if not any(graph.config.graph):
+            self._complaints.error(graph.span, f"the graph of {name} has no units", "at least one unit")
+        for node, span, is_first in graph.nodes():
+            self._asserted(node, span)
+            if node.instance is not None:
+                self._remote(name, node, span, is_first=is_first)
+        edges = graph.edges()
+        for (west, east), span in edges.items():
+            self._edge(west, east, span)
+        self._needs(name, Counter(east.unit for _, east in edges))
 
-    def _node(self, name: str, span: Span, node: GraphNode, *, is_first: bool) -> None:
+    def _asserted(self, node: GraphNode, span: Span) -> None:
         unit = self._units.get(node.unit)
-        if unit is None:
-            return  # its own error was told
-        category = unit.config.CATEGORY
-        wanted = ASSERTIONS.get(node.asserted or "Unit", ())
-        if wanted and category not in wanted:
-            self._complaints.error(
-                span, f"{node.asserted}({node.unit}): {node.unit} is a {unit.config.WORD}", f"{category}({node.unit})"
-            )
-        if node.instance is not None:
-            self._remote(name, span, node, is_first=is_first)
-
-    def _remote(self, name: str, span: Span, node: GraphNode, *, is_first: bool) -> None:
-        instance = node.instance or ""
-        if instance == name:
-            self._complaints.error(span, f"{node_name(node)}: {name} is this instance itself", node.unit)
-        elif not is_first:
-            self._complaints.error(
-                span, f"{node_name(node)} is a table of another instance", "it at the west end of a path"
-            )
-        elif instance in self._graphs and node.unit not in self._own_units(instance):
-            self._complaints.error(span, f"{node.unit} is not in the graph of {instance}")
-
-    def _edge(self, span: Span, west: str, east: str) -> None:
-        giver, taker = self._unit(west), self._unit(east)
-        if giver is None or taker is None:
+        wanted = ASSERTIONS[node.asserted or "Unit"]
+        if unit is None or not wanted or wanted in (unit.config.CATEGORY, unit.config.WORD):
             return
-        words = f"{west} -> {east}"
+        message = f"{node.asserted}({node_name(node)}): {node.unit} is a {unit.config.WORD}"
+        self._complaints.error(span, message, f"{unit.config.CATEGORY}({node_name(node)})")
+
+    def _remote(self, name: str, node: GraphNode, span: Span, *, is_first: bool) -> None:
+        instance, error = node.instance or "", self._complaints.error
+        if instance == name:
+            error(span, f"{node_name(node)}: {name} is this instance itself", node.unit)
+        elif not is_first:
+            error(span, f"{node_name(node)} is a table of another instance", "it at the west end of a path")
+        elif instance in self._graphs:
+            if node.unit not in self._own[instance]:
+                error(span, f"{node.unit} is not in the graph of {instance}")
+            self._reached(name, instance, span)
+
+    def _reached(self, name: str, other: str, span: Span) -> None:
+        """An instance that needs tables of another one must know where that is."""
+        if other not in self._graphs[name].config.remotes and not self._graphs[other].config.listen:
+            self._complaints.error(
+                span, f"{name} has tables of {other}, which listens nowhere",
+                f"listen: in {other}, or {other}: {{ address: ... }} in {name}",
+            )  # fmt: skip
+
+    def _edge(self, west: GraphNode, east: GraphNode, span: Span) -> None:
+        giver, taker = self._units.get(west.unit), self._units.get(east.unit)
+        if giver is None or taker is None or east.instance is not None:
+            return  # these were told
+        error, words = self._complaints.error, f"{node_name(west)} -> {east.unit}"
         if isinstance(giver.config, BgpConnector) and giver.config.topology == "EastOnly":
-            self._complaints.error(span, f"{words}: {west} is EastOnly", "another topology, or nothing east of it")
+            error(span, f"{words}: {west.unit} is EastOnly", "another topology, or nothing east of it")
         if isinstance(taker.config, BgpConnector) and taker.config.topology == "WestOnly":
-            self._complaints.error(span, f"{words}: {east} is WestOnly", "another topology, or nothing west of it")
+            error(span, f"{words}: {east.unit} is WestOnly", "another topology, or nothing west of it")
         elif isinstance(giver.config, Router):
-            self._complaints.error(span, f"{words}: a Router is an end", "nothing east of it")
+            error(span, f"{words}: a Router is an end", "nothing east of it")
+        elif not self._unsure.isdisjoint((west.unit, east.unit)):
+            return
         elif taker.takes is None:
-            self._complaints.error(span, f"{words}: nothing flows into a {taker.config.WORD}", WEST_ONLY_WORDS)
+            error(span, f"{words}: nothing flows into a {taker.config.WORD}", "it at the west end of a path")
         elif not _fits(giver, taker):
             given = "nothing" if giver.gives is None else giver.gives.name or "records"
-            self._complaints.error(
-                span, f"{words}: {given} of {west} cannot flow into {east}", f"{taker.takes.name or 'records'}",
+            error(
+                span, f"{words}: {given} of {west.unit} cannot flow into {east.unit}", _wanted(taker),
                 _difference(giver.gives, taker.takes),
             )  # fmt: skip
 
-    def _cycles(self, span: Span, edges: tuple[Edge, ...]) -> None:
-        """A connector that stands at both ends is two halves, so that nothing goes round through it."""
-        onward: dict[str, list[str]] = {}
-        for west, east in edges:
-            if not self._is_split(east):
-                onward.setdefault(west, []).append(east)
-        done: set[str] = set()
-        for start in onward:
-            ring = _ring(start, onward, done)
-            if ring is not None:
-                self._complaints.error(
-                    span, f"data would go round: {' -> '.join(ring)}",
-                    "a graph from west to east; only a WestEastSplit connector may stand at both ends",
-                )  # fmt: skip
-                return
-
-    def _needs(self, span: Span, paths: tuple[GraphPath, ...], edges: tuple[Edge, ...]) -> None:
-        with_west = {east for _, east in edges}
-        for node in dict.fromkeys(node for path in paths for node in path):
-            unit = self._units.get(node.unit)
-            if unit is None or node.instance is not None:
-                continue
-            config, name = unit.config, node.unit
-            if isinstance(config, (VirtualRib, *POLICIES)) and name not in with_west:
-                self._complaints.error(
-                    span, f"{name}, a {config.WORD}, has nothing west of it", "what it shows or judges"
-                )
-            elif isinstance(config, PhysicalRib) and name not in with_west:
-                self._complaints.warn(span, f"{name} has nothing west of it and stays empty")
-            if isinstance(config, LocalExceptions) and sum(east == name for _, east in edges) > 1:
-                self._complaints.error(span, f"{name} has several wests", "one; make it of several by Any or Merge")
+    def _needs(self, name: str, wests: Mapping[str, int]) -> None:
+        error = self._complaints.error
+        for unit, span in self._own[name].items():
+            config = self._units[unit].config if unit in self._units else None
+            if isinstance(config, NEEDS_WEST) and unit not in wests:
+                error(span, f"{unit}, of type {config.WORD}, has nothing west of it", "what it shows or judges")
+            elif isinstance(config, PhysicalRib) and unit not in wests:
+                self._complaints.warn(span, f"{unit} has nothing west of it and stays empty")
+            if isinstance(config, LocalExceptions) and wests.get(unit, 0) > 1:
+                error(span, f"{unit} has several wests", "one; make it of several by Any or Merge")
             if isinstance(config, BmpConnector) and config.proxy is True:
-                self._complaints.error(
-                    span, f"{name}: proxy: true does not say where messages are handed on to",
+                error(
+                    span, f"{unit}: proxy: true does not say where messages are handed on to",
                     "proxy: { to: [192.0.2.1:11019] }",
                 )  # fmt: skip
 
     # --- all instances -----------------------------------------------------------------------------------------------
 
-    def _together(self) -> None:
-        homes: dict[str, list[str]] = {}
-        for name in self._graphs:
-            for unit in self._own_units(name):
-                homes.setdefault(unit, []).append(name)
-        for unit, instances in homes.items():
-            if len(instances) > 1 and not self._is_split(unit):
-                self._complaints.error(
-                    self._graphs[instances[1]][0], f"{unit} is in the graphs of {' and '.join(instances)}",
-                    f"one of them, and {instances[0]}.{unit} in the others",
-                )  # fmt: skip
+    def _homes(self) -> None:
+        first: dict[str, str] = {}
+        for name, units in self._own.items():
+            for unit, span in units.items():
+                home = first.setdefault(unit, name)
+                if home != name and not self._is_split(unit):
+                    self._complaints.error(
+                        span, f"{unit} is in the graph of {home}, too", f"it in one of them, and {home}.{unit} here"
+                    )
+        self._halves(first)
 
-    def _own_units(self, instance: str) -> Iterator[str]:
-        _, paths = self._graphs[instance]
-        yield from dict.fromkeys(node.unit for path in paths for node in path if node.instance is None)
+    def _halves(self, first: Mapping[str, str]) -> None:
+        """A connector whose halves are in two graphs lives where its west half is, and follows what leads east."""
+        western = {
+            node.unit: name
+            for name, graph in reversed([*self._graphs.items()])
+            for path in graph.config.graph
+            for node in path[:1]
+            if node.instance is None and len(path) > 1
+        }
+        for name, graph in self._graphs.items():
+            for (_, east), span in graph.edges().items():
+                home = western.get(east.unit, first.get(east.unit, name))
+                if east.instance is None and home != name and self._is_split(east.unit):
+                    self._reached(home, name, span)
 
-    def _unit(self, name: str) -> UnitBlock | None:
-        found = self._units.get(name)
-        if found is not None:
-            return found
-        instance, _, unit = name.partition(".")
-        return self._units.get(unit) if instance in self._graphs else None
+    def _rings(self) -> None:
+        """Nothing goes round, wherever units run. A connector that stands at both ends is two halves."""
+        onward: dict[str, dict[str, Span]] = {}
+        for graph in self._graphs.values():
+            for (west, east), span in graph.edges().items():
+                is_there = west.instance is None or west.unit in self._own.get(west.instance, ())
+                if is_there and not self._is_split(east.unit):
+                    onward.setdefault(west.unit, {}).setdefault(east.unit, span)
+        for number, ring in enumerate(_rings(onward)):
+            if number == MOST_RINGS:
+                break
+            units = " -> ".join(ring) if len(ring) <= 10 else f"{' -> '.join(ring[:9])} -> ... -> {ring[-1]}"
+            self._complaints.error(
+                onward[ring[-2]][ring[-1]], f"data would go round: {units}",
+                "a graph from west to east; only a WestEastSplit connector may stand at both ends",
+            )  # fmt: skip
 
     def _is_split(self, name: str) -> bool:
         unit = self._units.get(name)
@@ -193,7 +235,7 @@ class Graphs:
 
 def takes_rpki(config: Config) -> bool:
     """Whether RPKI data may flow into such a unit."""
-    return isinstance(config, (PhysicalRib, *POLICIES))
+    return isinstance(config, TAKES_RPKI)
 
 
 def _fits(giver: UnitBlock, taker: UnitBlock) -> bool:
@@ -202,6 +244,10 @@ def _fits(giver: UnitBlock, taker: UnitBlock) -> bool:
     if isinstance(taker.config, POLICIES):  # the RPKI data of a RIB
         return isinstance(giver.config, PhysicalRib)
     return giver.gives == taker.takes
+
+
+def _wanted(taker: UnitBlock) -> str:
+    return "RPKI data" if isinstance(taker.config, POLICIES) else (taker.takes and taker.takes.name) or "records"
 
 
 def _difference(given: RecordType | None, wanted: RecordType) -> str:
@@ -218,26 +264,21 @@ def _difference(given: RecordType | None, wanted: RecordType) -> str:
     return f"{wanted.name or 'what is taken'} has no {more[0]}" if more else ""
 
 
-def _ring(start: str, onward: Mapping[str, list[str]], done: set[str]) -> list[str] | None:
-    """A way from a node back to one on it, if there is one; without recursion, as graphs may be long."""
-    way: list[str] = []
-    waiting: list[tuple[str, Iterator[str]]] = []
-
-    def enter(node: str) -> None:
-        way.append(node)
-        waiting.append((node, iter(onward.get(node, ()))))
-
-    if start not in done:
-        enter(start)
-    while waiting:
-        node, rest = waiting[-1]
-        following = next(rest, None)
-        if following is None:
-            waiting.pop()
-            way.pop()
-            done.add(node)
-        elif following in way:
-            return [*way[way.index(following) :], following]
-        elif following not in done:
-            enter(following)
-    return None
+def _rings(onward: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
+    """Ways from a node back to it, one for each edge that closes one; without recursion, as graphs may be long."""
+    done: set[str] = set()
+    for start in onward:
+        way: dict[str, Iterator[str]] = {}
+        if start not in done:
+            way[start] = iter(onward[start])
+        while way:
+            node = next(reversed(way))
+            following = next(way[node], None)
+            if following is None:
+                del way[node]
+                done.add(node)
+            elif following in way:
+                names = list(way)
+                yield [*names[names.index(following) :], following]
+            elif following not in done:
+                way[following] = iter(onward.get(following, ()))

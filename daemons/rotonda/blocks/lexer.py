@@ -151,11 +151,18 @@ def _strange(text: str, at: int, complain: Complain) -> tuple[Token | None, int]
     assert found is not None
     if not HIDDEN.match(character):  # these have been told
         shown = number(character) if not character.isprintable() else cut(found[0], 20)
-        complain(Span(*found.span()), f"{shown} means nothing here", "", _meant(character))
+        complain(Span(*found.span()), f"{shown} means nothing here", "", _meant(character, text, at))
     return None, found.end()
 
 
-def _meant(character: str) -> str:
+_BEFORE = re.compile(r"/[0-9]{1,3}$")
+
+
+def _meant(character: str, text: str, at: int) -> str:
+    if character == "+" and _BEFORE.search(text, max(0, at - 4), at):
+        return "a prefix with all that it covers is written `192.0.2.0/24 orlonger`"
+    if character == "~":
+        return "there are no patterns in this language: ask contains(...), starts_with(...), first(), last()"
     if character in "+*/%":
         return "there is no arithmetic in this language"
     return "names have letters, digits, '-' and '_'" if character.isalnum() else ""

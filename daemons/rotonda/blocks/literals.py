@@ -167,6 +167,37 @@ def refuse(text: str) -> NoReturn:
     raise Unreadable(f"{cut(text)} is neither a number nor a name", hint="names begin with a letter")
 
 
+# --- moments -------------------------------------------------------------------------------------------------------
+
+_MOMENT = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2})))?",
+    re.ASCII,
+)
+
+
+def moment(text: str) -> int:
+    """A text of RFC 3339 in microseconds since 1970; a date alone is its beginning in UTC. Raises Unreadable.
+
+    >>> moment("1970-01-02T01:00:00.5+01:00")
+    86400500000
+    """
+    from calendar import monthrange, timegm  # slow to load, and few files need it
+
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        raise Unreadable(f"{cut(quoted(text))} is no moment", 'a moment, "2026-01-31T12:00:00Z"')
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    is_day = year > 0 and 0 < month < 13 and 0 < day <= monthrange(year, month)[1]
+    ahead = (int(found[9] or 0) * 60 + int(found[10] or 0)) * (-60 if found[8] == "-" else 60)
+    if not is_day or hour > 23 or minute > 59 or second > 59 or abs(ahead) >= 86_400:
+        raise Unreadable(f"{cut(quoted(text))} is no moment that there is")
+    since = timegm((year, month, day, hour, minute, second)) - ahead
+    if since < 0:
+        raise Unreadable(f"{cut(quoted(text))} is before 1970")
+    return since * 1_000_000 + int((found[7] or "0").ljust(6, "0"))
+
+
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}

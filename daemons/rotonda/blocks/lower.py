@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rotonda.blocks.diagnostics import Complaints
+from rotonda.blocks.diagnostics import Complaints, Diagnostic
 from rotonda.blocks.lower_context import Names, Record
 from rotonda.blocks.lower_expressions import MOST_EXPRESSIONS, Expressions, TooLarge
 from rotonda.blocks.lower_fitting import same
@@ -24,23 +24,39 @@ _KINDS = {kind.value: kind for kind in FilterKind}
 
 def lower(filter: Filter, name: str, scope: Scope, complaints: Complaints) -> TypedFilter | None:
     """The filter, ready to run, with this full name; None if something is wrong with it, which is told."""
-    errors = _errors(complaints)
-    lowering = _Lowering(filter, scope, complaints)
+    told = _Told(complaints)
     try:
-        made = lowering.filter(name)
+        made = _Lowering(filter, scope, told).filter(name)
     except TooLarge:
         return None
-    return made if _errors(complaints) == errors else None
+    return None if told.is_wrong else made
 
 
-def _errors(complaints: Complaints) -> int:
-    return sum(not found.is_warning for found in complaints.found)
+class _Told(Complaints):
+    """Hands on what is said of one filter, and remembers whether something is wrong with it.
+
+    What is wrong with a value of the module is told once, and yet makes all filters wrong that use it.
+    """
+
+    def __init__(self, complaints: Complaints) -> None:
+        super().__init__(complaints.source)
+        self._complaints = complaints
+        self._before = complaints.errors
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the filter cannot be used; the scope complains itself."""
+        return self.has_errors or self._complaints.errors > self._before
+
+    def _add(self, found: Diagnostic) -> None:
+        super()._add(found)
+        self._complaints._add(found)
 
 
 class _Lowering:
     """One filter, from its head to its verdict."""
 
-    def __init__(self, written: Filter, scope: Scope, complaints: Complaints) -> None:
+    def __init__(self, written: Filter, scope: Scope, complaints: _Told) -> None:
         self._written = written
         self._scope = scope
         self._complaints = complaints
@@ -217,7 +233,7 @@ class _Lowering:
     def _apply(self) -> tuple[Step, ...]:
         apply = self._written.apply
         steps = () if apply is None else self._steps.apply(apply)
-        if apply is None or not (ends(steps) or self._complaints.has_errors):
+        if apply is None or not (ends(steps) or self._complaints.is_wrong):
             hint = "end apply with `accept;` or `reject;`"
             self._complaints.warn(self._written.name.span, "what no rule decides is accepted", hint)
         return steps

@@ -9,6 +9,7 @@ from rotonda.blocks import types
 from rotonda.blocks.diagnostics import suggestion
 from rotonda.blocks.lower_context import Place, count
 from rotonda.blocks.lower_fitting import Misfit, described, fitted
+from rotonda.blocks.lower_hints import meant_by_function, meant_by_member
 from rotonda.blocks.lower_methods import (
     actual,
     fields_of,
@@ -21,7 +22,7 @@ from rotonda.blocks.lower_methods import (
 from rotonda.blocks.names import path_of
 from rotonda.blocks.places import Span
 from rotonda.blocks.scope import Scope
-from rotonda.blocks.syntax import Call, Constant, Direction, Expression, Field, Name, canonical
+from rotonda.blocks.syntax import Call, Constant, Direction, Expression, Field, Name, Path, canonical
 from rotonda.blocks.typed import Apply, Ask, Const, Expr, GetField, Input
 from rotonda.blocks.types import FieldOf, FoundType, Method, SourceType, StreamType, SumType, Type
 
@@ -39,7 +40,14 @@ class Calls:
         self._scope = scope
 
     def field(self, node: Field, place: Place) -> Expr | None:
-        """A field, or a method without arguments."""
+        """A field, or a method without arguments; or a value of a module, by its dotted name."""
+        path = path_of(node)
+        if path is not None and self._expressions.is_value(path, place):
+            return self._expressions.value_of(path)
+        if path is not None and self._is_in_module(path, place):
+            hint = suggestion(path.text, self._scope.names())
+            self._complaints.error(path.span, f"there is no {path.text}", "a value of a module", hint)
+            return None
         subject = self._subject(node.subject, node, place)
         if subject is None:
             return None
@@ -52,6 +60,15 @@ class Calls:
             return self._ask(node, subject, method, (), place)
         self._no_field(node.name, subject, method)
         return None
+
+    def _is_in_module(self, path: Path, place: Place) -> bool:
+        """Whether a dotted name that nobody knows begins with a module."""
+        if self._expressions.knows(path.parts[0], place) or self._scope.stream(path) is not None:
+            return False
+        begins = [Path(span=path.span, parts=path.parts[:size]) for size in range(1, len(path.parts))]
+        if any(self._scope.value(begin) or self._scope.stream(begin) for begin in begins):
+            return False
+        return any(name.startswith(path.parts[0].text + ".") for name in self._scope.names())
 
     def _subject(self, node: Expression, whole: Field | Call, place: Place) -> Expr | None:
         """What is asked; a stream is not."""
@@ -84,7 +101,7 @@ class Calls:
             case FoundType(record=record) if record.field(canonical(text)) is not None:
                 hint = f"ask one of the records: .first().{text}"
             case _:
-                hint = suggestion(canonical(text), known)
+                hint = meant_by_member(subject.type, text) or suggestion(canonical(text), known)
         self._complaints.error(name.span, f"{subject.type} has no {text}", hint=hint)
 
     def call(self, node: Call, place: Place) -> Expr | None:
@@ -110,6 +127,10 @@ class Calls:
         text = node.name.text
         if text in self._names.terms and text not in place.names and not place.outside:
             return self._expressions.terms.call(node.name, node.arguments, place)
+        hint = "" if self._expressions.knows(node.name, place) else meant_by_function(text)
+        if hint and self._scope.value(Path(span=node.name.span, parts=(node.name,))) is None:
+            self._complaints.error(node.name.span, f"there is no term {text}", "a term of this filter", hint)
+            return None
         if self._expressions.named(node.name, place) is not None:
             self._complaints.error(node.span, f"{text} cannot be called", "a term of this filter")
         return None

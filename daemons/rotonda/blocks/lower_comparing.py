@@ -102,6 +102,10 @@ def member(node: Binary, item: Expr, within: Expr) -> tuple[Expr, Expr] | Misfit
     many = fitted(within, ListType(item.type))
     if not isinstance(many, Misfit):
         return item, many
+    if item.type == within.type:
+        return Misfit(
+            item.span, f"this is {described(item.type)}", described(within.type.item), "ask .contains_any(...)"
+        )
     return many if isinstance(within, Const) else misfit(item, within.type.item)
 
 

@@ -12,8 +12,10 @@ from rotonda.blocks.lower_calls import Calls
 from rotonda.blocks.lower_comparing import compared, is_bare, member
 from rotonda.blocks.lower_context import Names, Place
 from rotonda.blocks.lower_fitting import Misfit, fitted
-from rotonda.blocks.lower_literals import constant, duration, enumerated, literal, prefix_range
+from rotonda.blocks.lower_hints import meant_by_name
+from rotonda.blocks.lower_literals import community, constant, duration, enumerated, literal, prefix_range
 from rotonda.blocks.lower_made import Makers
+from rotonda.blocks.lower_methods import fields_of
 from rotonda.blocks.lower_terms import Terms
 from rotonda.blocks.lower_walk import Measures
 from rotonda.blocks.places import Span
@@ -46,6 +48,7 @@ from rotonda.blocks.typed import (
     Ask,
     Bound,
     Compare,
+    Const,
     Expr,
     FilterKind,
     Input,
@@ -61,10 +64,14 @@ from rotonda.blocks.types import (
     Type,
 )
 
-MOST_LEVELS = 100
+MOST_LEVELS = 64
 """Of expressions within expressions, terms and bindings included."""
+MOST_NAMES = 24
+"""Of terms and bindings within each other."""
 MOST_EXPRESSIONS = 100_000
 """Of a filter, when terms and actions are put where they are called."""
+
+_TOO_MANY_NAMES = f"more than {MOST_NAMES} terms and bindings are made of each other"
 
 
 class TooLarge(Exception):
@@ -79,7 +86,7 @@ class Expressions:
         self.complaints = complaints
         self.measures = Measures()
         self._scope = scope
-        self._bindings: dict[str, Bound | None] = {}
+        self._bindings: dict[str, Expr | None] = {}
         self._values: dict[str, Expr | None] = {}
         self._types: dict[TypeReference, Type | None] = {}
         self._within: list[str] = []
@@ -112,10 +119,12 @@ class Expressions:
         return found
 
     def measured(self, value: Expr, span: Span) -> bool:
-        """Whether an expression is constant. Terms and bindings are shared, but all stays small even if they were not."""
-        levels, size, constant = self.measures.of(value)
+        """Whether an expression is constant; it stays small even if its terms and bindings were not shared."""
+        levels, size, names, constant = self.measures.of(value)
         if levels > MOST_LEVELS:
             self.too_large(span, f"this is nested more than {MOST_LEVELS} deep, terms and bindings included")
+        if names > MOST_NAMES:
+            self.too_large(span, _TOO_MANY_NAMES)
         if size > MOST_EXPRESSIONS:
             self.too_large(span, f"this has more than {MOST_EXPRESSIONS} expressions, terms put where they are used")
         return constant
@@ -177,6 +186,8 @@ class Expressions:
         found = types.BUILT_IN.get(of.text)
         if isinstance(found, EnumType):
             return enumerated(found, name, span, self.complaints)
+        if found == types.COMMUNITY:
+            return community(name, span, self.complaints)
         hint = f"a field of a record is written record.{canonical(name.text)}"
         self.complaints.error(
             span, f"{of.text}::{name.text} is a field of a type, and a value is needed here", hint=hint
@@ -232,17 +243,34 @@ class Expressions:
         return Input(span=span, type=record.type, direction=direction)
 
     def _module_value(self, name: Name, place: Place) -> Expr | None:
-        if name.text in self._values:
-            return self._values[name.text]
-        written = self._scope.value(name)
-        if written is None:
+        path = Path(span=name.span, parts=(name,))
+        if self._scope.value(path) is None:
             self._unknown(name, place)
             return None
-        if not self.enter(name, "value"):
-            return None
-        self._values[name.text] = found = self.free(written, Place(Direction.RX, outside=True))
-        self.leave()
-        return found
+        return self.value_of(path)
+
+    def value_of(self, path: Path) -> Expr | None:
+        """What a value of a module stands for, as the module sees it."""
+        found = self._scope.value(path)
+        assert found is not None
+        full, written, scope = found
+        name = Name(span=path.span, text=full)
+        if full not in self._values:
+            if not self.enter(name, "value"):
+                return None
+            self._values[full] = self._seen_from(scope).free(written, Place(Direction.RX, outside=True))
+            self.leave()
+        return _used_at(name, self._values[full])
+
+    def is_value(self, path: Path, place: Place) -> bool:
+        """Whether a dotted name is that of a value of a module."""
+        return not self.knows(path.parts[0], place) and self._scope.value(path) is not None
+
+    def _seen_from(self, scope: Scope) -> Expressions:
+        """The same for what stands in another module; a value that is made of itself is found all the same."""
+        other = Expressions(Names(FilterKind.PURE), scope, self.complaints)
+        other._within, other._values = self._within, self._values
+        return other
 
     def _unknown(self, name: Name, place: Place) -> None:
         text = name.text
@@ -256,7 +284,15 @@ class Expressions:
             self.complaints.error(name.span, f"{text} is no value", hint=hint)
             return
         own = [] if place.outside else self.names.all()
-        self.complaints.error(name.span, f"there is no {text} here", hint=suggestion(text, [*place.names, *own, *seen]))
+        hint = meant_by_name(text) or suggestion(text, [*place.names, *own, *seen]) or self._field_hint(text, place)
+        self.complaints.error(name.span, f"there is no {text} here", hint=hint)
+
+    def _field_hint(self, text: str, place: Place) -> str:
+        """That a field of the record was meant, if it has one of that name."""
+        record = None if place.outside else self.names.comes_in
+        fields = () if record is None else fields_of(record.type)
+        found = next((field.name for field in fields if field.name == canonical(text)), None)
+        return "" if found is None or record is None else f"did you mean {record.name}.{found}?"
 
     def enter(self, name: Name, what: str) -> bool:
         """Begin with what a name stands for, unless it is within itself."""
@@ -264,6 +300,8 @@ class Expressions:
             circle = [*self._within[self._within.index(name.text) :], name.text]
             self.complaints.error(name.span, f"the {what} {name.text} is made of itself: {' -> '.join(circle[:8])}")
             return False
+        if len(self._within) >= MOST_NAMES:
+            self.too_large(name.span, _TOO_MANY_NAMES)
         self._within.append(name.text)
         return True
 
@@ -275,7 +313,7 @@ class Expressions:
         """Done with the innermost of these."""
         self._within.pop()
 
-    def binding(self, text: str) -> Bound | None:
+    def binding(self, text: str) -> Expr | None:
         """What a binding of `define` stands for."""
         if text not in self._bindings:
             assignment = self.names.bindings[text]
@@ -286,9 +324,11 @@ class Expressions:
             self._bindings[text] = None if value is None else self.bound(assignment.name, value)
         return self._bindings[text]
 
-    def bound(self, name: Name, value: Expr) -> Bound:
-        """A value with a name."""
+    def bound(self, name: Name, value: Expr) -> Expr:
+        """A value with a name; a constant needs none."""
         self.measured(value, name.span)
+        if isinstance(value, Const):
+            return value
         return Bound(span=name.span, type=value.type, name=name.text, value=value)
 
     def _binding(self, name: Name) -> Expr | None:
@@ -296,7 +336,7 @@ class Expressions:
         if name.text in self._within:  # told with the place where it closes the circle
             self.enter(name, "binding")
             return None
-        return self.binding(name.text)
+        return _used_at(name, self.binding(name.text))
 
     # --- operators -----------------------------------------------------------------------------------------------
 
@@ -364,6 +404,11 @@ class Expressions:
             return None
         asked = Ask(span=node.span, type=types.BOOL, subject=within, method="Source.contains", arguments=(key,))
         return Inverse(span=node.span, type=types.BOOL, operand=asked) if negated else asked
+
+
+def _used_at(name: Name, value: Expr | None) -> Expr | None:
+    """The value of a name; a constant as if it stood there itself."""
+    return Const(span=name.span, type=value.type, value=value.value) if isinstance(value, Const) else value
 
 
 def _operands(node: Binary) -> list[Expression]:

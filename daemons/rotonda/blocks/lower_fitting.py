@@ -7,7 +7,10 @@ from collections.abc import Iterable
 import msgspec
 
 from rotonda.blocks import types
+from rotonda.blocks.literals import Unreadable, moment, shape
+from rotonda.blocks.lower_hints import instead
 from rotonda.blocks.places import Span
+from rotonda.blocks.syntax import LiteralKind
 from rotonda.blocks.typed import Const, Expr, GetField, MakeList, MakeRecord
 from rotonda.blocks.types import EnumType, FoundType, ListType, RecordType, ScalarType, Type
 from rotonda.blocks.values import Address, Prefix, PrefixMatch, Segment, Value
@@ -16,6 +19,17 @@ UNSIGNED = (types.U8, types.U16, types.U32, types.U64)
 LITERAL_BITS = {**types.WHOLE_NUMBERS, types.COMMUNITY: 32, types.EXTENDED_COMMUNITY: 64}
 """Types that whole numbers in the text may be of, and how many bits these have."""
 LONGEST_PREFIX = 128
+_QUOTED = {
+    types.ASN: LiteralKind.ASN,
+    types.ADDRESS: LiteralKind.ADDRESS,
+    types.SOCKET_ADDRESS: LiteralKind.SOCKET_ADDRESS,
+    types.PREFIX: LiteralKind.PREFIX,
+    types.PREFIX_LENGTH: LiteralKind.PREFIX_LENGTH,
+    types.COMMUNITY: LiteralKind.COMMUNITY,
+    types.EXTENDED_COMMUNITY: LiteralKind.EXTENDED_COMMUNITY,
+    types.LARGE_COMMUNITY: LiteralKind.LARGE_COMMUNITY,
+}
+"""Types of which there are literals, which some put into quotes."""
 _AS_SEQUENCE, _LONGEST_SEGMENT = 2, 255  # RFC 4271 section 4.3
 
 
@@ -95,22 +109,32 @@ def _constant(value: Const, wanted: Type) -> Expr | Misfit:
             most = LONGEST_PREFIX if wanted == types.PREFIX_LENGTH else (1 << LITERAL_BITS[wanted]) - 1
             expected = f"{wanted}, 0 to {most}"
             return retyped(value, wanted) if held <= most else Misfit(value.span, f"{held} is out of range", expected)
+    if wanted == types.TIME and isinstance(held, str):
+        return _moment(value, held)
     if wanted == types.PREFIX_MATCH and isinstance(held, Prefix):
         return retyped(value, wanted, PrefixMatch(held, held.length, held.bits))
     if isinstance(held, tuple) and isinstance(value.type, ListType):
         if wanted == types.AS_PATH:
-            return _path(value, held)
+            return _path(value, value.type.item, held)
         if isinstance(wanted, ListType):
             return _constant_list(value, value.type.item, held, wanted)
     return misfit(value, wanted)
 
 
-def _path(value: Const, held: tuple[Value, ...]) -> Expr | Misfit:
+def _moment(value: Const, held: str) -> Const | Misfit:
+    """A text as the moment that it says."""
+    try:
+        return retyped(value, types.TIME, moment(held))
+    except Unreadable as wrong:
+        return Misfit(value.span, wrong.message, wrong.expected)
+
+
+def _path(value: Const, item: Type, held: tuple[Value, ...]) -> Expr | Misfit:
     """Numbers in a row are a path of one sequence, in as many segments as it takes."""
-    numbers = _constant_list(value, value.type.item, held, ListType(types.ASN))
+    numbers = _constant_list(value, item, held, ListType(types.ASN))
     if isinstance(numbers, Misfit):
         return numbers
-    found: tuple[int, ...] = numbers.value  # type: ignore[union-attr, assignment]
+    found: tuple[int, ...] = numbers.value  # type: ignore[assignment]
     starts = range(0, len(found), _LONGEST_SEGMENT)
     path: tuple[Segment, ...] = tuple((_AS_SEQUENCE, found[start : start + _LONGEST_SEGMENT]) for start in starts)
     return retyped(value, types.AS_PATH, path)
@@ -167,16 +191,24 @@ def _article(given: Type) -> str:
     return f"of type {given}" if isinstance(given, EnumType | ListType) else str(given)
 
 
+def _is_literal(words: str, wanted: ScalarType) -> bool:
+    found = shape(words)
+    return found is not None and found.kind is _QUOTED.get(wanted)
+
+
 def _hint(value: Expr, wanted: Type) -> str:
     held = value.value if isinstance(value, Const) else None
+    usual = instead(value.type, held, wanted)
+    if usual:
+        return usual
+    if isinstance(held, str) and isinstance(wanted, ScalarType) and _is_literal(held, wanted):
+        return f"write {held} without quotes"
     match wanted:
         case EnumType(constants=constants) if isinstance(held, str):
             known = next((name for name in constants if name == held.upper().replace("-", "_")), None)
             return f"write {known} without quotes" if known else "constants are written without quotes"
         case types.PREFIX if isinstance(held, Address):
             return f"write {held}/{8 * len(held.octets)}"
-        case types.PREFIX_MATCH if value.type == types.PREFIX:
-            return "ranges are written in the text, `192.0.2.0/24 orlonger`; two prefixes are compared by covers(...)"
         case types.BOOL if isinstance(value.type, FoundType):
             return "ask .matches() of it"
         case types.DURATION if value.type in UNSIGNED:

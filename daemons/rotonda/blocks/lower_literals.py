@@ -8,7 +8,7 @@ from rotonda.blocks.lower_fitting import described, listed, literal_type
 from rotonda.blocks.places import Span
 from rotonda.blocks.syntax import Construct, Literal, LiteralKind, Name, PrefixRange, RangeKind
 from rotonda.blocks.typed import Const
-from rotonda.blocks.types import ENUMERATIONS, EnumType, ScalarType, Type
+from rotonda.blocks.types import ENUMERATIONS, WELL_KNOWN_COMMUNITIES, EnumType, ScalarType, Type
 from rotonda.blocks.values import Address, Prefix, PrefixMatch
 
 _TYPES = {
@@ -115,9 +115,11 @@ def duration(node: Construct, complaints: Complaints) -> Const | None:
 
 
 def constant(name: Name, wanted: Type | None, complaints: Complaints) -> Const | None:
-    """A constant of the enumeration that is wanted; if none is, of the only one that has it."""
+    """A constant of the enumeration that is wanted; if none is, of the only one that has it; or a community."""
     if isinstance(wanted, EnumType):
         return enumerated(wanted, name, name.span, complaints)
+    if name.text in WELL_KNOWN_COMMUNITIES:
+        return community(name, name.span, complaints)
     having = [one for one in ENUMERATIONS if name.text in one.constants]
     if len(having) == 1:
         return enumerated(having[0], name, name.span, complaints)
@@ -127,10 +129,21 @@ def constant(name: Name, wanted: Type | None, complaints: Complaints) -> Const |
     elif name.text in types.BUILT_IN:
         complaints.error(name.span, f"{name.text} is a type, and a value is needed here")
     else:
-        known = [known for one in ENUMERATIONS for known in one.constants]
+        known = [*WELL_KNOWN_COMMUNITIES, *(known for one in ENUMERATIONS for known in one.constants)]
         expected = described(wanted) if isinstance(wanted, ScalarType) else ""
         complaints.error(name.span, f"there is no constant {name.text}", expected, suggestion(name.text, known))
     return None
+
+
+def community(name: Name, span: Span, complaints: Complaints) -> Const | None:
+    """A community that has a name."""
+    number = WELL_KNOWN_COMMUNITIES.get(name.text)
+    if number is None:
+        expected = listed(WELL_KNOWN_COMMUNITIES, "or")
+        hint = suggestion(name.text.upper(), WELL_KNOWN_COMMUNITIES)
+        complaints.error(name.span, f"there is no community {name.text}", expected, hint)
+        return None
+    return Const(span=span, type=types.COMMUNITY, value=number)
 
 
 def enumerated(enumeration: EnumType, name: Name, span: Span, complaints: Complaints) -> Const | None:

@@ -49,6 +49,12 @@ MOST_STATEMENTS = 10_000
 """Of actions, counted wherever they are put."""
 MOST_CASES = 100
 """Of one `match ... with`."""
+_VERDICTS = {
+    "drop": "reject", "deny": "reject", "discard": "reject", "refuse": "reject", "block": "reject",
+    "allow": "accept", "permit": "accept", "pass": "accept", "ok": "accept",
+}  # fmt: skip
+_OTHER_CHANGES = {"delete": "remove", "discard": "remove", "append": "push", "insert": "push", "reset": "clear"}
+"""What verdicts and changes are called elsewhere."""
 _PLACE = Place(Direction.RX_TX)
 _MANY = (Quantifier.SOME, Quantifier.ALL, Quantifier.EXACTLY_ONE)
 
@@ -220,10 +226,11 @@ class Steps:
             hint = "" if pure else "put it into an action"
             self._complaints.error(node.span, f"{'a PureFilter' if pure else 'a rule'} changes nothing", expected, hint)
         elif name and not self._names.has(name):
-            hint = suggestion(name, [*self._names.actions, *self._scope.names()])
+            verdict = _VERDICTS.get(name.lower())
+            hint = f"did you mean {verdict}?" if verdict else suggestion(name, self._names.actions)
             self._complaints.error(node.span, f"there is no action {name}", expected, hint)
         else:
-            self._complaints.error(node.span, "this does nothing", expected)
+            self._complaints.error(node.span, "this does nothing", expected, self._stream_hint(node))
 
     # --- actions -------------------------------------------------------------------------------------------------
 
@@ -291,17 +298,32 @@ class Steps:
         if name in self._names.actions:
             self._names.used.add(name)
             self._complaints.error(node.span, "an action calls no other action", expected, "call both in the rule")
+        elif name in self._names.wrong:
+            pass
+        elif name in ("accept", "reject"):
+            self._complaints.error(node.span, "an action decides nothing", expected, f"say `{name};` in the rule")
         elif isinstance(node, Call) and is_change(canonical(node.name.text)):
-            self._complaints.error(node.span, "only a field of the record that goes out is changed", expected)
+            hint = "say route.local_pref.set(200), with the names of the record and its field"
+            self._complaints.error(node.span, "only a field of the record that goes out is changed", expected, hint)
         else:
-            self._complaints.error(node.span, "this does nothing", expected)
+            hint = f"there is no {name} here" if name and not self._expressions.names.has(name) else ""
+            self._complaints.error(node.span, "this does nothing", expected, self._stream_hint(node) or hint)
         return None
+
+    def _stream_hint(self, node: Expression) -> str:
+        """That a record was to be sent, if a stream is asked for something else."""
+        path = path_of(node.subject) if isinstance(node, Call) and node.subject is not None else None
+        if path is None or self._names.has(path.parts[0].text) or self._scope.stream(path) is None:
+            return ""
+        return f"say {path.text}.send({{ ... }})"
 
     def _change(self, node: Call, target: Field, place: Place) -> Step | None:
         expected = "record.field.set(...) or stream.send({ ... })"
         name = canonical(node.name.text)
         if not is_change(name):
-            hint = suggestion(name, [*dict.fromkeys(change.name for change in CHANGES), "send"])
+            meant = _OTHER_CHANGES.get(name)
+            known = [*dict.fromkeys(change.name for change in CHANGES), "send"]
+            hint = f"did you mean {meant}?" if meant else suggestion(name, known)
             self._complaints.error(node.name.span, f"{node.name.text} changes nothing", expected, hint)
             return None
         record = self._expressions.free(target.subject, place)
@@ -346,7 +368,8 @@ class Steps:
                 one.name for one in CHANGES if changes_type(one, field.type) and (one.name != "unset" or field.optional)
             ]
             expected = f"one of {', '.join(dict.fromkeys(known))}"
-            self._complaints.error(node.name.span, f"{field.name} cannot be changed by {name}", expected)
+            hint = "did you mean unset?" if "unset" in known and name in ("remove", "clear") else ""
+            self._complaints.error(node.name.span, f"{field.name} cannot be changed by {name}", expected, hint)
             return None
         change = next((change for change in changes if len(change.arguments) == len(node.arguments)), None)
         if change is None:

@@ -89,13 +89,15 @@ def expressions(steps: Iterable[Step]) -> Iterator[Expr]:
 
 
 class Measure(NamedTuple):
-    """Of an expression as if nothing in it were shared: its levels, and how many expressions it has.
+    """Of an expression as if nothing in it were shared: its levels, how many expressions it has, and how many terms and
+    bindings are within each other.
 
     `constant` says whether it is the same for every record, whatever arguments a unit gives.
     """
 
     levels: int
     size: int
+    names: int
     constant: bool
 
 
@@ -127,5 +129,6 @@ def _measured(value: Expr, below: list[Measure]) -> Measure:
     return Measure(
         1 + max((part.levels for part in below), default=0),
         1 + sum(part.size for part in below),
+        isinstance(value, Named | Bound) + max((part.names for part in below), default=0),
         not isinstance(value, Input | Argument | SourceOf | Element) and all(part.constant for part in below),
     )

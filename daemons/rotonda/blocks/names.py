@@ -58,6 +58,10 @@ class Space:
         self.declared: dict[str, Declared] = {}
         self.spaces: dict[str, Space] = {}
         self.types: list[TypeDefinition] = []
+        self.used: set[str] = set()
+        """Values in it that something has asked for."""
+        self.broken: frozenset[str] = frozenset()
+        """At the root: names of blocks that could not be read, of which nothing more is said."""
 
     def full(self, name: str) -> str:
         """The full name of something in this module."""
@@ -116,6 +120,7 @@ class Space:
 def spaces_of(file: File, complaints: Complaints) -> Space:
     """All names of a file; those that are declared twice are complained of, and the first one counts."""
     root = Space("", None)
+    root.broken = frozenset(file.broken)
     _fill(root, file.items, complaints)
     return root
 
@@ -157,5 +162,6 @@ def path_of(expression: Expression) -> Path | None:
 
 
 def undefined(path: Path, space: Space, wanted: str, complaints: Complaints) -> None:
-    """Complain that nothing is called so."""
-    complaints.error(path.span, f"there is no {path.text}", wanted, suggestion(path.text, space.names()))
+    """Complain that nothing is called so, unless what was called so could not be read."""
+    if space.root.broken.isdisjoint(part.text for part in path.parts):
+        complaints.error(path.span, f"there is no {path.text}", wanted, suggestion(path.text, space.names()))

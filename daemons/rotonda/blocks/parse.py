@@ -365,7 +365,8 @@ class _Parser:
             return False
         self._tell(token, possible, hint)
         self._reduce(meant)
-        self._shift(Token(meant, token.text, token.start, token.end), meant)
+        text = meant if meant in self._tables.words else token.text
+        self._shift(Token(meant, text, token.start, token.end), meant)
         return True
 
     def _meant(self, token: Token, possible: set[str]) -> tuple[str, str]:
@@ -380,7 +381,8 @@ class _Parser:
                 return next(kind for kind in keywords if hint == f"did you mean {kind}?"), hint
         other = UPPER if token.kind == NAME else NAME
         if token.kind in (NAME, UPPER) and other in possible and token.text not in self._tables.words:
-            return other, "types begin with a capital letter, all other names with a small one"
+            usual = "types begin with a capital letter, all other names with a small one"
+            return other, expected.hint(self._previous, token, possible) or usual
         return "", ""
 
     def _insert(self, token: Token, possible: set[str]) -> bool:
@@ -389,7 +391,7 @@ class _Parser:
         for missing in (";", ":", ","):
             if missing not in possible or not self._shiftable(missing, kind):
                 continue
-            if missing == ";" and not (on_next_line or kind == "}" or kind in self._tables.words):
+            if missing == ";" and not (on_next_line or kind == "}" or kind in self._tables.words - {"{", "["}):
                 continue
             span = self._after_previous()
             others = expected.words(possible) if len(possible) > 1 else ""

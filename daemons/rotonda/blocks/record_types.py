@@ -12,6 +12,10 @@ from rotonda.blocks.types import BUILT_IN, FieldOf, ListType, RecordType, Type
 
 MOST_FIELDS = 255
 """Fields of a record type, as TYPE DEFINITION carries them."""
+MOST_FIELDS_WITHIN = 1000
+"""Fields of a record type, those of the records in it included."""
+MOST_LEVELS = 20
+"""Of record types within record types."""
 
 
 class RecordTypes:
@@ -25,24 +29,30 @@ class RecordTypes:
         self._written: dict[Space, dict[str, list[Record]]] = {}
         self._made: dict[tuple[Space, str], RecordType | None] = {}
         self._making: list[tuple[Space, str]] = []
+        self._sizes: dict[int, tuple[int, RecordType]] = {}
 
     def declare(self, space: Space, name: Name, record: Record) -> None:
         """A definition; equal ones may be repeated."""
-        if name.text in BUILT_IN and name.text != "Route":
+        if name.text in BUILT_IN:
             self._complaints.error(name.span, f"{name.text} is a type of the language", hint="take another name")
             return
         self._written.setdefault(space, {}).setdefault(name.text, []).append(record)
 
     def make_all(self) -> dict[str, RecordType]:
         """All types by their full names; complains about what is wrong in any of them."""
-        made = {}
-        for space, written in list(self._written.items()):
-            for name, records in written.items():
+        made: dict[str, RecordType] = {}
+        seen: set[tuple[Space, str]] = set()
+        while missing := [key for key in self._declared() if key not in seen]:  # types may define others within them
+            seen.update(missing)
+            for space, name in missing:
                 found = self._get(space, name)
                 if found is not None:
                     made[space.full(name)] = found
-                    self._compare(space, name, found, records[1:])
+                    self._compare(space, name, found, self._written[space][name][1:])
         return made
+
+    def _declared(self) -> Iterator[tuple[Space, str]]:
+        return ((space, name) for space, written in self._written.items() for name in written)
 
     def find(self, space: Space, name: Name) -> Type | None:
         """The type that is called so here; complains if there is none."""
@@ -51,8 +61,9 @@ class RecordTypes:
                 return self._get(around, name.text, name.span)
         if name.text in BUILT_IN:
             return BUILT_IN[name.text]
-        hint = suggestion(name.text, self.names(space))
-        self._complaints.error(name.span, f"there is no type {name.text}", hint=hint)
+        if name.text not in space.root.broken:
+            hint = suggestion(name.text, self.names(space))
+            self._complaints.error(name.span, f"there is no type {name.text}", hint=hint)
         return None
 
     def names(self, space: Space) -> Iterator[str]:
@@ -78,7 +89,23 @@ class RecordTypes:
                 sound = False
             else:
                 fields[own] = FieldOf(own, type)
-        return RecordType(name, tuple(fields.values())) if sound else None
+        if not sound:
+            return None
+        made = RecordType(name, tuple(fields.values()))
+        size = sum(1 + self._size(field.type) for field in made.fields)
+        if size > MOST_FIELDS_WITHIN:
+            self._complaints.error(
+                record.span, f"a record type of {size} fields, those within it included",
+                f"at most {MOST_FIELDS_WITHIN}",
+            )  # fmt: skip
+            return None
+        self._sizes[id(made)] = size, made
+        return made
+
+    def _size(self, type: Type) -> int:
+        while isinstance(type, ListType):
+            type = type.item
+        return self._sizes.get(id(type), (0,))[0]
 
     def _of_expression(self, space: Space, written: Expression) -> Type | None:
         match written:
@@ -109,6 +136,11 @@ class RecordTypes:
                 used or self._written[space][name][0].span, f"a type cannot have itself in it: {ring}"
             )
             return None
+        if len(self._making) >= MOST_LEVELS:
+            self._complaints.error(
+                used or self._written[space][name][0].span, f"types are within types more than {MOST_LEVELS} deep"
+            )
+            return None
         if key not in self._made:
             self._making.append(key)
             self._made[key] = self.of_record(space, name, self._written[space][name][0])
@@ -121,5 +153,5 @@ class RecordTypes:
             if other is not None and other != first:
                 fields = ", ".join(f"{field.name}: {field.type}" for field in first.fields)
                 self._complaints.error(
-                    record.span, f"{name} has other fields than before", f"the same ones: {fields[:200]}"
+                    record.span, f"{name} has other fields here than elsewhere", f"the same ones: {fields[:200]}"
                 )

@@ -21,8 +21,11 @@ class Scope(Protocol):
     def stream(self, path: Path) -> tuple[str, StreamType] | None:
         """The full name of an output stream and its type; None, without a complaint, if there is none."""
 
-    def value(self, name: Name) -> Expression | None:
-        """What the module says that a name stands for, `name = ...;`; None, without a complaint, if it says nothing."""
+    def value(self, path: Path) -> tuple[str, Expression, Scope] | None:
+        """What a module says that a name stands for, `name = ...;`: its full name, and the file as seen from there.
+
+        None, without a complaint, if no module says so.
+        """
 
     def names(self) -> Iterable[str]:
         """All names that can be seen from there, for suggestions."""

@@ -100,13 +100,9 @@ class Graph(msgspec.Struct, frozen=True):
     """Paths of units; the value is a tuple of `GraphPath`."""
 
 
-class FreeRecord(msgspec.Struct, frozen=True):
-    """A record of whatever the operator likes; the value is a `values.RecordValue`."""
-
-
 SettingType = (
     Plain | Choice | ListOf | OneOf | FilterReference | BlockReference | RecordTypeReference | NestedRecord | HashFields
-    | Overwrite | Graph | FreeRecord
+    | Overwrite | Graph
 )  # fmt: skip
 
 BOOL, STRING, ADDRESS, SOCKET_ADDRESS, ASN, PREFIX = map(
@@ -173,7 +169,7 @@ def setting(type: SettingType, default: T, about: str, *aliases: str) -> T:
 
 
 class Config:
-    """The configuration of a block. `Type(name=value, ...)` takes canonical names; what is not given has its default."""
+    """The configuration of a block. `Type(name=value, ...)` takes canonical names; the rest has its default."""
 
     SETTINGS: ClassVar[Mapping[str, Setting]] = {}
     WORD: ClassVar[str] = ""
@@ -203,7 +199,8 @@ class Config:
     __hash__ = None  # type: ignore[assignment]  # configurations are compared, not hashed
 
     def __repr__(self) -> str:
-        given = (f"{name}={value!r}" for name, value in vars(self).items() if value != self.SETTINGS[name].default)
+        values = ((name, getattr(self, name), declared) for name, declared in self.SETTINGS.items())
+        given = (f"{name}={value!r}" for name, value, declared in values if value != declared.default)
         return f"{type(self).__name__}({', '.join(given)})"
 
     @classmethod

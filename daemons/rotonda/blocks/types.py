@@ -103,7 +103,7 @@ class SourceType(msgspec.Struct, frozen=True):
     record: RecordType
 
     def key_field(self, key: Type) -> str | None:
-        """The field in which a value of this type is looked up; None if there is none. A RIB has prefixes in any case."""
+        """The field in which a value of this type is looked up; None if there is none. A RIB always has prefixes."""
         found = next((field.name for field in self.record.fields if field.type == key), None)
         return "prefix" if found is None and self.kind == "Rib" and key == PREFIX else found
 
@@ -184,6 +184,19 @@ RIB_VIEW = EnumType(
 )
 
 ENUMERATIONS = (ORIGIN, STATUS, ROV, PATH_STATE, DIRECTION, AFI, SAFI, RIB_VIEW)
+
+WELL_KNOWN_COMMUNITIES: Mapping[str, int] = {
+    "GRACEFUL_SHUTDOWN": 0xFFFF0000,  # RFC 8326
+    "ACCEPT_OWN": 0xFFFF0001,  # RFC 7611
+    "LLGR_STALE": 0xFFFF0006,  # RFC 9494
+    "NO_LLGR": 0xFFFF0007,
+    "BLACKHOLE": 0xFFFF029A,  # RFC 7999
+    "NO_EXPORT": 0xFFFFFF01,  # RFC 1997
+    "NO_ADVERTISE": 0xFFFFFF02,
+    "NO_EXPORT_SUBCONFED": 0xFFFFFF03,
+    "NO_PEER": 0xFFFFFF04,  # RFC 3765
+}
+"""Communities that have names, `NO_EXPORT` or `Community::NO_EXPORT`."""
 
 # --- records that are built in ---------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ THERE = 0
 
 _NUMBERS = {
     types.BOOL: np.bool_, types.FLOAT: np.float64, types.U64: np.uint64, types.TIME: np.uint64,
-    types.DURATION: np.uint64, types.EXTENDED_COMMUNITY: np.uint64,
+    types.EXTENDED_COMMUNITY: np.uint64,
     **dict.fromkeys((types.U8, types.U16, types.U32, types.ASN, types.PREFIX_LENGTH, types.COMMUNITY), np.uint32),
 }  # fmt: skip
 
@@ -112,14 +112,16 @@ def column(type: Type, values: list[Any]) -> NDArray[Any]:
     return np.fromiter(map(cell(type), values), form(type), len(values))
 
 
-def one_by_one(type: Type, places: Places, ask: Callable[[Any], Any], records: Iterable[Any], count: int) -> Answer:
+def one_by_one(
+    type: Type, places: Places, ask: Callable[[Any, Any], Any], records: Iterable[tuple[Any, Any]], count: int
+) -> Answer:
     """What is asked of records one after the other. `ask` raises Failed."""
     own, put = form(type), cell(type)
     values = np.zeros(count, own)
     states: States | None = None
-    for row, record in enumerate(records):
+    for row, (came, goes) in enumerate(records):
         try:
-            values[row] = put(ask(record))
+            values[row] = put(ask(came, goes))
         except Failed as failed:
             if states is None:
                 states = np.zeros(count, np.int32)

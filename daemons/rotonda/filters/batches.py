@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +26,6 @@ from rotoro.table import Records, RouteSlot
 from rotoro.wire.errors import CorruptData
 
 Numbers = NDArray[np.uint32]
-Own = TypeVar("Own", bound="Batch")
-
-
-class Batch(Protocol):
-    """Rows, or sets, about which expressions are asked."""
-
-    def __len__(self) -> int: ...
-
-    def take(self: Own, rows: Positions) -> Own:
-        """Some of them, in ascending order."""
-
-    def records(self) -> Iterator[tuple[Record, Record]]:
-        """Each as single values: the record that came and the one that goes out."""
 
 
 class Kind(Protocol):
@@ -58,12 +45,15 @@ class Routes:
     """Routes: a set is a set of path attributes."""
 
     def columns(self, sets: Sequence[bytes]) -> SetColumns:
+        """What the sets say, as columns."""
         return SetColumns(sets)
 
     def of_set(self, octets: bytes) -> Record:
+        """What a set says, for who asks only that."""
         return AttributesView(octets)
 
     def of_row(self, slot: RouteSlot, key: bytes, octets: bytes, seconds: int) -> Record:
+        """The whole record of a row."""
         return RouteRecord(slot.family, key, slot.ingress, octets, seconds)
 
 
@@ -75,12 +65,15 @@ class TypedRecords:
         self._wire = carried.wire_type(record)
 
     def columns(self, sets: Sequence[bytes]) -> RecordColumns:
+        """What the sets say, as columns."""
         return RecordColumns(self._record, list(map(self.of_set, sets)))
 
     def of_set(self, octets: bytes) -> RecordValue:
+        """What a set says, for who asks only that."""
         return self.decoded(octets, None)
 
     def of_row(self, slot: RouteSlot, key: bytes, octets: bytes, seconds: int) -> RecordValue:
+        """The whole record of a row."""
         width = slot.key_dtype.itemsize - 5
         return self.decoded(octets, Prefix(key[:width], key[width]))
 
@@ -134,9 +127,11 @@ class SetBatch:
         return self._kind.columns(self.sets)
 
     def take(self, rows: Positions) -> SetBatch:
+        """Some of them."""
         return SetBatch([self.sets[row] for row in rows.tolist()], self._kind)
 
     def records(self) -> Iterator[tuple[Record, Record]]:
+        """Each as single values; what came is what goes out."""
         for octets in self.sets:
             record = self._kind.of_set(octets)
             yield record, record
@@ -149,65 +144,80 @@ Made = Callable[[Positions], Sequence[Record]]
 class RowBatch:
     """Rows of one slot, in ascending order of keys, at one moment of a filter.
 
-    `came` and `goes` are the numbers of their sets in the store of the slot, `made` gives the records that the filter
-    makes of them, where it makes some.
+    `came` and `goes` are the numbers of their sets in the store of the slot; `made` gives the records that the filter
+    makes of them, where it makes some. Some rows of a batch are a batch that looks into the whole one when it is asked.
     """
 
     def __init__(
         self,
         slot: RouteSlot,
-        rows: Records,
+        whole: Records,
         kind: Kind,
         goes: Numbers | None = None,
         made: Made | None = None,
+        prefixes: PrefixColumn | None = None,
         places: Positions | None = None,
     ) -> None:
-        assert rows.values is not None
+        """`goes` are as many as there are in the whole batch, of which `places` are the rows; None are all."""
+        assert whole.values is not None
         self.slot = slot
-        self.rows = rows
-        self.kind = kind
-        self.came: Numbers = rows.values
-        self.goes: Numbers = rows.values if goes is None else goes
+        self.whole = whole
+        self._kind = kind
+        self._came: Numbers = whole.values
+        self._goes = self._came if goes is None else goes
         self._made = made
+        self._prefixes = PrefixColumn(whole.keys) if prefixes is None else prefixes
         self._places = places
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.whole) if self._places is None else len(self._places)
 
     @cached_property
     def prefixes(self) -> PrefixColumn:
         """Prefixes and path identifiers."""
-        return PrefixColumn(self.rows.keys)
+        return self._prefixes if self._places is None else self._prefixes.take(self._places)
+
+    @cached_property
+    def came(self) -> Numbers:
+        """The sets that the rows came with."""
+        return self._came if self._places is None else self._came[self._places]
+
+    @cached_property
+    def goes(self) -> Numbers:
+        """The sets that they go out with."""
+        return self._goes if self._places is None else self._goes[self._places]
 
     @property
     def seconds(self) -> NDArray[np.uint32]:
-        """When the rows were received."""
-        times = self.rows.times
-        return np.zeros(len(self), np.uint32) if times is None else times
+        """When they were received."""
+        times = self.whole.times
+        if times is None:
+            return np.zeros(len(self), np.uint32)
+        return times if self._places is None else times[self._places]
 
     def take(self, rows: Positions) -> RowBatch:
+        """Some of them, in ascending order."""
         places = rows if self._places is None else self._places[rows]
-        return RowBatch(self.slot, self.rows.take(rows), self.kind, self.goes[rows], self._made, places)
+        return RowBatch(self.slot, self.whole, self._kind, self._goes, self._made, self._prefixes, places)
 
     def after(self, goes: Numbers) -> RowBatch:
         """The same rows with other sets that they go out with."""
-        changed = RowBatch(self.slot, self.rows, self.kind, goes, self._made, self._places)
-        if "prefixes" in vars(self):
-            changed.prefixes = self.prefixes
-        return changed
+        return RowBatch(self.slot, self.whole, self._kind, goes, self._made, self._prefixes, self._places)
 
     def records(self) -> Iterator[tuple[Record, Record]]:
+        """Each as single values: the record that came and the one that goes out."""
         octets = self.slot.attributes.octets
-        width = self.rows.keys.dtype.itemsize
-        keys = np.ascontiguousarray(self.rows.keys).tobytes()
-        rows = zip(self.came.tolist(), self.goes.tolist(), self.seconds.tolist(), strict=True)
+        keys = self.prefixes.keys
+        width = keys.dtype.itemsize
+        data = keys.tobytes()
         made: Sequence[Record] | None = None
         if self._made is not None:
             made = self._made(np.arange(len(self)) if self._places is None else self._places)
+        rows = zip(self.came.tolist(), self.goes.tolist(), self.seconds.tolist(), strict=True)
         for row, (came, goes, seconds) in enumerate(rows):
-            key = keys[row * width : (row + 1) * width]
-            own = self.kind.of_row(self.slot, key, octets[came], seconds)
+            key = data[row * width : (row + 1) * width]
+            own = self._kind.of_row(self.slot, key, octets[came], seconds)
             if made is not None:
                 yield own, made[row]
             else:
-                yield own, own if came == goes else self.kind.of_row(self.slot, key, octets[goes], seconds)
+                yield own, own if came == goes else self._kind.of_row(self.slot, key, octets[goes], seconds)

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotonda.blocks import types
+from rotonda.blocks.lower_walk import parts as parts_of
 from rotonda.blocks.syntax import Direction
 from rotonda.blocks.typed import (
     And,
-    Argument,
     Ask,
     Bound,
     Compare,
-    Const,
-    Element,
     ExactlyOne,
     Expr,
     GetField,
@@ -36,11 +34,13 @@ from rotonda.blocks.values import Constant, Prefix, PrefixMatch, Value
 from rotonda.filters.answers import OBJECTS, Answer, Places, addresses, cell, column, form
 from rotonda.filters.batches import Kind, RowBatch, SetBatch
 from rotonda.filters.changes import LISTS, large_octets
+from rotonda.filters.generated import Question, question
 from rotonda.filters.interpret import Evaluator, Failed
 from rotonda.filters.lists import Column, Lists, Mask
 from rotonda.filters.memory import Memory
 from rotonda.filters.nodes import (
     COMPARISONS,
+    CONSTANT,
     SETS,
     Combined,
     Depends,
@@ -58,7 +58,7 @@ from rotonda.filters.nodes import (
 from rotonda.filters.prefix_ranges import PrefixRanges
 from rotonda.filters.route_record import MICROSECONDS
 from rotonda.filters.set_columns import NextHops, SetColumns
-from rotonda.filters.world import LOOK_UPS, Record, SourceGone, SourceView, World
+from rotonda.filters.world import LOOK_UPS, SourceGone, SourceView, World
 
 _OF_INGRESS = ("peer_id", "peer_asn", "peer_address", "peer_name", "router_id", "rib", "status")
 _OF_ROW = ("prefix", "path_id", "received")
@@ -92,6 +92,7 @@ class Columns:
         self._kept: list[Expr] = []
         self._views: dict[str, SourceView | None] = {}
         self._depends: dict[int, Depends] = {}
+        self._questions: dict[int, Question] = {}
 
     # --- what the rest is made of ------------------------------------------------------------------------------------
 
@@ -99,9 +100,13 @@ class Columns:
         """The node of an expression, to be asked of rows."""
         return self._at_rows(self._node(wanted), wanted.type)
 
-    def value(self, wanted: Expr, came: Record, goes: Record) -> Any:
-        """The value of an expression for one record. Raises Failed."""
-        return Evaluator(self._arguments, self._world, came, goes).value(wanted)
+    def question(self, wanted: Expr) -> Question:
+        """What asks single records for the value of an expression."""
+        found = self._questions.get(id(wanted))
+        if found is None:
+            found = self._questions[id(wanted)] = question(wanted, self._arguments, self._world)
+            self._kept.append(wanted)
+        return found
 
     def depends(self, wanted: Expr) -> Depends:
         """What an expression depends on."""
@@ -112,8 +117,6 @@ class Columns:
         return found
 
     def _found_depends(self, wanted: Expr) -> Depends:
-        from rotonda.blocks.lower_walk import parts
-
         match wanted:
             case Input(direction=direction):
                 whole = Depends.INGRESS | Depends.ROW if self._is_route else Depends.ROW
@@ -121,8 +124,8 @@ class Columns:
             case GetField(subject=Input(direction=direction), field=field):
                 return self._depends_of_field(direction, field)
             case _:
-                found = Depends(0)
-                for part in parts(wanted):
+                found = CONSTANT
+                for part in parts_of(wanted):
                     found |= self.depends(part)
                 return found
 
@@ -131,7 +134,11 @@ class Columns:
             return Depends.MADE
         if field == "prefix" or (self._is_route and field in _OF_ROW):
             own = self._takes.field(field)
-            return Depends.ROW if own is not None and (self._is_route or own.type == types.PREFIX) else self._set_of(direction)
+            return (
+                Depends.ROW
+                if own is not None and (self._is_route or own.type == types.PREFIX)
+                else self._set_of(direction)
+            )
         return Depends.INGRESS if self._is_route and field in _OF_INGRESS else self._set_of(direction)
 
     def _set_of(self, direction: Direction) -> Depends:
@@ -153,26 +160,24 @@ class Columns:
 
     def _constant(self, wanted: Expr) -> Node:
         try:
-            value = self.value(wanted, NOTHING, NOTHING)
+            value = self._constant_value(wanted)
         except Failed as failed:
             return Failing(wanted.type, self.places.of(failed))
         single = np.fromiter([cell(wanted.type)(value)], form(wanted.type), 1)
-        return Plain(Depends(0), lambda batch: Answer(np.broadcast_to(single, (len(batch),))))
+        return Plain(CONSTANT, lambda batch: Answer(np.broadcast_to(single, (len(batch),))))
 
     def _single(self, wanted: Expr) -> Node:
-        return Single(
-            self.depends(wanted), wanted.type, self.places, lambda came, goes: self.value(wanted, came, goes)
-        )
+        return Single(self.depends(wanted), wanted.type, self.places, self.question(wanted))
 
     def _at_rows(self, node: Node, type: Type) -> Node:
         if node.depends not in SETS or form(type) == OBJECTS:
             return node
         return self.memory.remember(node, type)
 
-    def _operands(self, *wanted: Expr, more: Depends = Depends(0)) -> list[Node]:
+    def _operands(self, *wanted: Expr, more: Depends = CONSTANT) -> list[Node]:
         """The nodes of several expressions that are looked at together: of sets, if all of them are."""
         nodes = [self._node(one) for one in wanted]
-        if (joined(nodes) | more) in (Depends(0), *SETS):
+        if (joined(nodes) | more) in (CONSTANT, *SETS):
             return nodes
         return [self._at_rows(node, one.type) for node, one in zip(nodes, wanted, strict=True)]
 
@@ -208,9 +213,12 @@ class Columns:
         if self.depends(wanted):
             return None
         try:
-            return self.value(wanted, NOTHING, NOTHING)
+            return self._constant_value(wanted)
         except Failed:
             return None
+
+    def _constant_value(self, wanted: Expr) -> Any:
+        return Evaluator(self._arguments, self._world, NOTHING, NOTHING).value(wanted)
 
     # --- comparing ---------------------------------------------------------------------------------------------------
 
@@ -348,7 +356,9 @@ class Columns:
                 return self._of_sets(subject, lambda columns: lists(columns).lengths == 0)
             case "first" | "last", _ if form(wanted.type) != OBJECTS:
                 return self._told(
-                    wanted, subject, lambda columns: lists(columns).first() if name == "first" else lists(columns).last()
+                    wanted,
+                    subject,
+                    lambda columns: lists(columns).first() if name == "first" else lists(columns).last(),
                 )
             case "contains", (item,):
                 return self._has_item(subject, item)
@@ -370,7 +380,8 @@ class Columns:
 
     def _ask_source(self, wanted: Ask) -> Node | None:
         source = _bare(wanted.subject)
-        assert isinstance(source, SourceOf) and isinstance(source.type, SourceType)
+        assert isinstance(source, SourceOf)
+        assert isinstance(source.type, SourceType)
         view = self._view(source.name)
         if view is None:
             return Failing(wanted.type, self.places.failed(source.span))
@@ -419,7 +430,7 @@ class Columns:
             gone,
             self._operands(key),
             lambda batch, keys: view.contains_column(field, keys),
-            Depends(0),
+            CONSTANT,
         )
 
     def _of_found(self, found: Ask, name: str) -> Node | None:
@@ -460,7 +471,11 @@ def _list_value(field: str, item: Any) -> Any:
     return np.array([large_octets(item)], "S12")[0] if field == "large_communities" else item
 
 
-_LIST_DTYPES = {"communities": np.uint32, "extended_communities": np.uint64, "large_communities": np.dtype("S12")}
+_LIST_DTYPES: Mapping[str, Any] = {
+    "communities": np.uint32,
+    "extended_communities": np.uint64,
+    "large_communities": np.dtype("S12"),
+}
 
 
 def _hops(hops: NextHops) -> Column:

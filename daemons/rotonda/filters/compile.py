@@ -32,6 +32,7 @@ from rotonda.filters.compiled_run import (
 )
 from rotonda.filters.lists import Mask, Positions
 from rotonda.filters.made_records import MadeRecords
+from rotonda.filters.prefix_ranges import PrefixColumn
 from rotonda.filters.routes import RouteFilter
 from rotonda.filters.world import World
 from rotoro.table import AttributeStore, Records, RouteSlot
@@ -70,7 +71,7 @@ def compiled(
     if missing:
         raise ValueError(f"the filter {filter.name} needs {', '.join(missing)}")
     if not isinstance(filter.takes, RecordType) or not isinstance(filter.gives, RecordType):
-        raise ValueError(f"the filter {filter.name} is one of messages")
+        raise ValueError(f"the filter {filter.name} is one of messages")  # noqa: TRY004  # a filter of another kind
     return CompiledFilter(filter, arguments, world, store, on_failure, counts)
 
 
@@ -86,9 +87,8 @@ class CompiledFilter:
         on_failure: str = REJECT,
         counts: FilterCounts | None = None,
     ) -> None:
-        assert isinstance(filter.takes, RecordType) and isinstance(filter.gives, RecordType)
+        assert isinstance(filter.takes, RecordType)
         self.counts = FilterCounts() if counts is None else counts
-        self._gives = filter.gives
         self._world = world
         self._kind = _kind(filter.takes)
         self._makes = _Making(filter, store) if filter.direction is Direction.TX else None
@@ -173,7 +173,7 @@ def _kind(takes: RecordType) -> Kind:
 
 def _result(run: Run, accepted: Mask) -> Records:
     """The accepted rows; those on which the filter failed as they came."""
-    rows = run.batch.rows
+    rows = run.batch.whole
     goes = run.batch.goes
     if goes is not run.batch.came:
         goes = np.where(run.verdicts == FAILED, run.batch.came, goes)
@@ -199,8 +199,6 @@ class _Making:
 
     def records(self, slot: RouteSlot, rows: Records) -> MadeRecords:
         """New records, one for each row."""
-        from rotonda.filters.prefix_ranges import PrefixColumn
-
         return MadeRecords(self._gives, len(rows), PrefixColumn(rows.keys).prefix)
 
     def result(self, run: Run, made: MadeRecords, accepted: Mask) -> Records:
@@ -212,6 +210,6 @@ class _Making:
         numbers[there] = self._store.intern_all([one for one in octets if one is not None])
         failed = run.columns.places.failed(self._span)
         rows = run.fail(rows, np.where(there[which], np.int32(0), np.int32(failed)))
-        own = run.batch.rows
+        own = run.batch.whole
         values = numbers[which[there[which]]]
         return Records(own.keys[rows], values, None if own.times is None else own.times[rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ from rotonda.filters.answers import THERE, States, one_by_one
 from rotonda.filters.batches import Kind, Numbers, RowBatch
 from rotonda.filters.columns import Columns
 from rotonda.filters.interpret import frozen
-from rotonda.filters.lists import Mask, Positions
+from rotonda.filters.lists import Positions
 from rotonda.filters.made_records import MadeRecords
-from rotonda.filters.nodes import Depends, Node, distinct_rows
+from rotonda.filters.nodes import Node, distinct_rows
 from rotonda.filters.pools import Pool
 from rotoro.table import Records, RouteSlot
 
@@ -61,14 +61,7 @@ class Run:
         self.verdicts = np.zeros(len(records), np.uint8)
         self.failures: list[States] = []
         self.sent: dict[str, list[Sent]] = {}
-        for depends in (Depends.CAME, Depends.GOES):
-            columns.memory.prepare(depends, slot.attributes, self.batch.came)
-
-    @property
-    def changed(self) -> Mask:
-        """Which rows would go out otherwise than they came."""
-        found: Mask = self.batch.goes != self.batch.came
-        return found
+        columns.memory.prepare(slot.attributes, self.batch.came)
 
     def at(self, rows: Positions) -> RowBatch:
         """These rows as they are now."""
@@ -83,14 +76,15 @@ class Run:
             return rows
         self.verdicts[rows[lacking]] = FAILED
         self.failures.append(states[lacking])
-        return rows[~lacking]
+        left: Positions = rows[~lacking]
+        return left
 
     def change(self, rows: Positions, numbers: Numbers) -> None:
         """The rows go out with these sets from now on."""
         goes = self.batch.goes.copy()
         goes[rows] = numbers
         self.batch = self.batch.after(goes)
-        self.columns.memory.prepare(Depends.GOES, self.batch.slot.attributes, numbers)
+        self.columns.memory.prepare(self.batch.slot.attributes, numbers)
 
     def pools(self, wanted: Sequence[Expr], rows: Positions) -> tuple[Positions, list[Pool]]:
         """The values of expressions, looked at in their order, and the rows that have all of them."""
@@ -115,8 +109,7 @@ class Run:
                 batch, alike = batch.take(distinct), same
         if alike is None:
             alike = np.zeros(len(rows), np.intp)
-        value, places = self.columns.value, self.columns.places
-        found = one_by_one(_ANY, places, lambda both: value(wanted, *both), batch.records(), len(batch))
+        found = one_by_one(_ANY, self.columns.places, self.columns.question(wanted), batch.records(), len(batch))
         return Pool(found.values.tolist(), alike), None if found.states is None else found.states[alike]
 
 

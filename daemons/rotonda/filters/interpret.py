@@ -87,6 +87,11 @@ class Missing(Failed):
     """A value is needed that is not there."""
 
 
+def missing(wanted: Expr) -> Missing:
+    """That the value of an expression is not there."""
+    return Missing(wanted.span, f"{_name(wanted)} is missing")
+
+
 class Sent(NamedTuple):
     """A record for an output stream, and the type that it was made with."""
 
@@ -147,7 +152,7 @@ class Evaluator:
         """The value of an expression. Raises Failed."""
         found = self._evaluate(wanted)
         if found is None:
-            raise Missing(wanted.span, f"{_name(wanted)} is missing")
+            raise missing(wanted)
         return found
 
     def holds(self, condition: Expr) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rotonda.blocks.types import Type
 from rotonda.filters.answers import Answer, form
 from rotonda.filters.batches import Kind, Numbers, RowBatch, SetBatch
-from rotonda.filters.nodes import Depends, Node, Remembered
+from rotonda.filters.nodes import Node, Remembered
 from rotonda.filters.per_set import PerSet
 from rotoro.table import AttributeStore
 
@@ -24,7 +24,7 @@ class Memory:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._shelves: dict[Depends, _Shelf] = {}
+        self._cheap = _Shelf(kind)
         self._remembered: dict[int, Remembered] = {}
 
     def remember(self, node: Node, type: Type) -> Remembered:
@@ -34,20 +34,23 @@ class Memory:
             found = self._remembered[id(node)] = self._put(node, type)
         return found
 
-    def prepare(self, depends: Depends, store: AttributeStore, numbers: Numbers) -> None:
+    def prepare(self, store: AttributeStore, numbers: Numbers) -> None:
         """Have the cheap answers ready for the sets with these numbers."""
-        shelf = self._shelves.get(depends)
-        if shelf is not None and len(numbers):
-            shelf.per_set(store).prepare(numbers)
+        if self._cheap.is_used and len(numbers):
+            self._cheap.prepare(store, numbers)
 
     def _put(self, node: Node, type: Type) -> Remembered:
-        if node.costly:
-            shelf = _Shelf(self._kind)
-            place = shelf.put(node, type)
-            return Remembered(node, lambda batch, numbers: shelf.asked(batch, numbers, place))
-        shared = self._shelves.setdefault(node.depends, _Shelf(self._kind))
-        own = shared.put(node, type)
-        return Remembered(node, lambda batch, numbers: shared.known(batch, numbers, own))
+        if not node.costly:
+            place = self._cheap.put(node, type)
+            return Remembered(node, lambda batch, numbers: self._cheap.known(batch.slot.attributes, numbers, place))
+        own = _Shelf(self._kind)
+        only = own.put(node, type)
+
+        def asked(batch: RowBatch, numbers: Numbers) -> Answer:
+            own.prepare(batch.slot.attributes, numbers)
+            return own.known(batch.slot.attributes, numbers, only)
+
+        return Remembered(node, asked)
 
 
 class _Shelf:
@@ -59,7 +62,12 @@ class _Shelf:
         self._layout: list[tuple[str, Any]] = []
         self._stated: list[bool] = []
         """For each node, whether there was a set for which it had no value."""
-        self._stores: dict[AttributeStore, PerSet] = {}
+        self._stores: dict[AttributeStore, _Answers] = {}
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there are any."""
+        return bool(self._nodes)
 
     def put(self, node: Node, type: Type) -> int:
         """Where the answers of the node are."""
@@ -69,23 +77,21 @@ class _Shelf:
         self._stated.append(False)
         return place
 
-    def per_set(self, store: AttributeStore) -> PerSet:
-        """All answers about the sets of a store."""
+    def prepare(self, store: AttributeStore, numbers: Numbers) -> None:
+        """Ask about those of these sets that were not asked about yet."""
+        self._of(store).per_set.prepare(numbers)
+
+    def known(self, store: AttributeStore, numbers: Numbers, place: int) -> Answer:
+        """What a node says of these sets, about which it was asked before."""
+        answers = self._of(store)
+        values = answers.column(f"value{place}", len(numbers))[numbers]
+        return Answer(values, answers.column(f"state{place}", len(numbers))[numbers] if self._stated[place] else None)
+
+    def _of(self, store: AttributeStore) -> _Answers:
         found = self._stores.get(store)
         if found is None:
-            found = self._stores[store] = PerSet(store, self._compute)
+            found = self._stores[store] = _Answers(PerSet(store, self._compute))
         return found
-
-    def asked(self, batch: RowBatch, numbers: Numbers, place: int) -> Answer:
-        """What a node says of these sets."""
-        self.per_set(batch.slot.attributes).prepare(numbers)
-        return self.known(batch, numbers, place)
-
-    def known(self, batch: RowBatch, numbers: Numbers, place: int) -> Answer:
-        """The same, if it was asked before."""
-        results = self.per_set(batch.slot.attributes).results
-        values = results[f"value{place}"][numbers]
-        return Answer(values, results[f"state{place}"][numbers] if self._stated[place] else None)
 
     def _compute(self, sets: Sequence[bytes]) -> NDArray[np.void]:
         made = np.zeros(len(sets), self._layout)
@@ -97,3 +103,28 @@ class _Shelf:
                 made[f"state{place}"] = states
                 self._stated[place] = True
         return made
+
+
+class _Answers:
+    """The answers about the sets of one store.
+
+    Answers about one set lie together. For who asks about many sets they are copied, so that those of one node do.
+    """
+
+    def __init__(self, per_set: PerSet) -> None:
+        self.per_set = per_set
+        self._copied: dict[str, NDArray[Any]] = {}
+        self._refreshed = 0
+
+    def column(self, name: str, asked: int) -> NDArray[Any]:
+        """A column of all answers, by number, for so many questions."""
+        answers: Any = self.per_set.results
+        if asked < len(answers):
+            column: NDArray[Any] = answers[name]
+            return column
+        if self._refreshed != self.per_set.refreshed:
+            self._copied.clear()
+            self._refreshed = self.per_set.refreshed
+        if name not in self._copied:
+            self._copied[name] = np.ascontiguousarray(answers[name])
+        return self._copied[name]

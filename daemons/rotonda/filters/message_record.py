@@ -14,6 +14,7 @@ from rotonda.bgp.attributes import MP_REACH, MP_UNREACH, spans
 from rotonda.bgp.bmp_messages import PER_PEER_OCTETS, MessageKind, PeerHeader, peer_header
 from rotonda.bgp.errors import Malformed, MalformedAttributes
 from rotonda.bgp.messages import HEADER_OCTETS, Kind
+from rotonda.bgp.peers import Peer
 from rotonda.bgp.raw import RawMessage
 from rotonda.bgp.sets import normalised
 from rotonda.bgp.update import ADDRESS_OCTETS, FAMILIES, nlri, sections
@@ -22,18 +23,21 @@ from rotonda.blocks.values import Address, Constant, Prefix
 from rotonda.filters.route_record import ATTRIBUTE_FIELDS, MICROSECONDS, AttributesView, router_id
 
 BMP_HEADER_OCTETS = 6
-_AFIS = {1: "IPV4", 2: "IPV6"}
-_SAFIS = {1: "UNICAST", 2: "MULTICAST"}
+_OTHER_AFI, _OTHER_SAFI = Constant(AFI.name, "OTHER"), Constant(SAFI.name, "OTHER")
+_AFIS = {1: Constant(AFI.name, "IPV4"), 2: Constant(AFI.name, "IPV6")}
+_SAFIS = {1: Constant(SAFI.name, "UNICAST"), 2: Constant(SAFI.name, "MULTICAST")}
+_UPDATE = int(Kind.UPDATE)
+_KINDS = {int(kind): kind.name for kind in Kind}
 _CLASSIC = (1, 1)  # AFI and SAFI of what stands outside of the attributes of RFC 4760
 _IPV6 = 0x80
 _VARIANTS = {
-    MessageKind.ROUTE_MONITORING: "RouteMonitoring",
-    MessageKind.STATISTICS_REPORT: "StatisticsReport",
-    MessageKind.PEER_DOWN: "PeerDownNotification",
-    MessageKind.PEER_UP: "PeerUpNotification",
-    MessageKind.INITIATION: "InitiationMessage",
-    MessageKind.TERMINATION: "TerminationMessage",
-    MessageKind.ROUTE_MIRRORING: "RouteMirroring",
+    int(MessageKind.ROUTE_MONITORING): "RouteMonitoring",
+    int(MessageKind.STATISTICS_REPORT): "StatisticsReport",
+    int(MessageKind.PEER_DOWN): "PeerDownNotification",
+    int(MessageKind.PEER_UP): "PeerUpNotification",
+    int(MessageKind.INITIATION): "InitiationMessage",
+    int(MessageKind.TERMINATION): "TerminationMessage",
+    int(MessageKind.ROUTE_MIRRORING): "RouteMirroring",
 }
 
 
@@ -47,13 +51,11 @@ class Update:
         self.reach: tuple[tuple[int, int], int, int] | None = None
         """AFI and SAFI, and where the NLRI of MP_REACH_NLRI are."""
         self.unreach: tuple[tuple[int, int], int, int] | None = None
-        self._other = b""
         self._take_apart()
 
     def _take_apart(self) -> None:
-        at, end = self._attributes
         octets = self._octets
-        for kind, _, start, stop in spans(octets, at, end):
+        for kind, _, start, stop in spans(octets, *self._attributes):
             if kind == MP_UNREACH:
                 self.unreach = _afi_safi(octets, start, stop), start + 3, stop
             elif kind == MP_REACH:
@@ -61,19 +63,26 @@ class Update:
                 if first > stop:
                     raise Malformed("MP_REACH_NLRI is too short for its next hop", octets[start:stop])
                 self.reach = _afi_safi(octets, start, stop), first, stop
-                value = octets[start:first] if self.reach[0] in FAMILIES else b""
-                if value:
-                    self._other += struct.pack(">BBH", 0x90, MP_REACH, len(value)) + value
-            else:
-                self._other += octets[at:stop]
+
+    def _without_nlri(self) -> bytes:
+        """Its attributes, of which the NLRI are left out."""
+        at, end = self._attributes
+        octets, other = self._octets, b""
+        for kind, _, start, stop in spans(octets, at, end):
+            if kind == MP_REACH and self.reach is not None:
+                value = octets[start : self.reach[1]] if self.reach[0] in FAMILIES else b""
+                other += struct.pack(">BBH", 0x90, MP_REACH, len(value)) + value if value else b""
+            elif kind != MP_UNREACH:
+                other += octets[at:stop]
             at = stop
+        return other
 
     @cached_property
     def attributes(self) -> AttributesView:
         """Its attributes. What an attribute that breaks the rules says is missing, and with it the rest."""
         family = None if self.reach is None else FAMILIES.get(self.reach[0])
         try:
-            return AttributesView(normalised(self._other, self._four_octet, family or 4, family is not None))
+            return AttributesView(normalised(self._without_nlri(), self._four_octet, family or 4, family is not None))
         except MalformedAttributes:
             return AttributesView(b"")
 
@@ -116,20 +125,17 @@ class NlriRecord:
 
     def get(self, name: str) -> Any:
         """The field of this name; None if it is missing."""
-        afi, safi = self._update.afi_safi
-        match name:
-            case "afi":
-                return Constant(AFI.name, _AFIS.get(afi, "OTHER"))
-            case "safi":
-                return Constant(SAFI.name, _SAFIS.get(safi, "OTHER"))
-            case "prefixes" | "withdrawn":
-                try:
-                    update = self._update
-                    return update.announced_prefixes() if name == "prefixes" else update.withdrawn_prefixes()
-                except Malformed:
-                    return None
-            case _:
-                return None
+        update = self._update
+        if name == "afi":
+            return _AFIS.get(update.afi_safi[0], _OTHER_AFI)
+        if name == "safi":
+            return _SAFIS.get(update.afi_safi[1], _OTHER_SAFI)
+        try:
+            if name == "prefixes":
+                return update.announced_prefixes()
+            return update.withdrawn_prefixes() if name == "withdrawn" else None
+        except Malformed:
+            return None
 
 
 class _Messages:
@@ -138,12 +144,20 @@ class _Messages:
     def __init__(self, octets: bytes, four_octet: bool) -> None:
         self._bgp = octets
         self._four_octet = four_octet
+        self._update: Update | None = None
+        self._is_taken_apart = False
 
-    @cached_property
+    @property
     def update(self) -> Update | None:
         """The UPDATE, if it is one that can be taken apart."""
+        if not self._is_taken_apart:
+            self._is_taken_apart = True
+            self._update = self._taken_apart()
+        return self._update
+
+    def _taken_apart(self) -> Update | None:
         octets = self._bgp
-        if len(octets) < HEADER_OCTETS or octets[HEADER_OCTETS - 1] != Kind.UPDATE:
+        if len(octets) < HEADER_OCTETS or octets[HEADER_OCTETS - 1] != _UPDATE:
             return None
         try:
             return Update(octets, self._four_octet)
@@ -152,9 +166,10 @@ class _Messages:
 
     def of_update(self, name: str) -> Any:
         """A field that the UPDATE tells."""
-        if self.update is None:
+        update = self.update
+        if update is None:
             return None
-        return NlriRecord(self.update) if name == "nlris" else self.update.attributes.get(name)
+        return NlriRecord(update) if name == "nlris" else update.attributes.get(name)
 
 
 class BgpRecord(_Messages):
@@ -166,25 +181,33 @@ class BgpRecord(_Messages):
 
     def get(self, name: str) -> Any:
         """The field of this name; None if it is missing."""
-        peer = self.message.peer
-        match name:
-            case "kind":
-                number = self._bgp[HEADER_OCTETS - 1] if len(self._bgp) >= HEADER_OCTETS else 0
-                return Kind(number).name if number in Kind.__members__.values() else None
-            case "length":
-                return len(self._bgp)
-            case "received":
-                return self.message.received * MICROSECONDS
-            case "peer_asn":
-                return None if peer is None else peer.asn
-            case "peer_address":
-                return None if peer is None else Address(peer.address)
-            case "router_id":
-                return None if peer is None else router_id(peer.bgp_id)
-            case "nlris":
-                return self.of_update(name)
-            case _:
-                return self.of_update(name) if name in ATTRIBUTE_FIELDS else None
+        read = _BGP.get(name)
+        return self.of_update(name) if read is None else read(self)
+
+    @property
+    def kind(self) -> str | None:
+        """The type of the message; None for one that nobody knows."""
+        return _KINDS.get(self._bgp[HEADER_OCTETS - 1]) if len(self._bgp) >= HEADER_OCTETS else None
+
+    @property
+    def octets(self) -> bytes:
+        """The whole message."""
+        return self._bgp
+
+
+def _of_peer(read: Callable[[Peer], Any]) -> Callable[[BgpRecord], Any]:
+    return lambda record: None if record.message.peer is None else read(record.message.peer)
+
+
+_BGP: Mapping[str, Callable[[BgpRecord], Any]] = {
+    "kind": lambda record: record.kind,
+    "length": lambda record: len(record.octets),
+    "received": lambda record: record.message.received * MICROSECONDS,
+    "peer_asn": _of_peer(lambda peer: peer.asn),
+    "peer_address": _of_peer(lambda peer: Address(peer.address)),
+    "router_id": _of_peer(lambda peer: router_id(peer.bgp_id)),
+}
+"""Fields that the UPDATE does not tell."""
 
 
 class HeaderRecord:
@@ -219,7 +242,7 @@ class BmpRecord(_Messages):
     def __init__(self, message: RawMessage) -> None:
         octets = message.octets
         kind = octets[BMP_HEADER_OCTETS - 1] if len(octets) >= BMP_HEADER_OCTETS else -1
-        self.variant = _VARIANTS[MessageKind(kind)] if kind in MessageKind.__members__.values() else ""
+        self.variant = _VARIANTS.get(kind, "")
         self.message = message
         self._body = BMP_HEADER_OCTETS + PER_PEER_OCTETS
         super().__init__(octets[self._body :], message.four_octet)

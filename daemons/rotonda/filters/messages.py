@@ -6,13 +6,14 @@ and the policy of the unit decides. Nothing of this is told to who sent the mess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rotonda.bgp.raw import Protocol, RawMessage
 from rotonda.blocks.typed import TypedFilter
 from rotonda.blocks.values import Value
 from rotonda.filters.compile import FilterCounts
-from rotonda.filters.interpret import Decision, Interpreter
+from rotonda.filters.interpret import Failed, Sent
+from rotonda.filters.message_program import Visit, program
 from rotonda.filters.message_record import BgpRecord, BmpRecord
 from rotonda.filters.world import World
 
@@ -28,7 +29,10 @@ class MessageFilter:
         accept_failures: bool,
         counts: FilterCounts,
     ) -> None:
-        self._filter = filter
+        lacking = [name for name, _ in filter.arguments if name not in arguments]
+        if lacking:
+            raise ValueError(f"the filter {filter.name} needs {', '.join(lacking)}")
+        self._do = program(filter.steps, arguments)
         self._arguments = arguments
         self._world = world
         self._accept_failures = accept_failures
@@ -36,20 +40,23 @@ class MessageFilter:
 
     def __call__(self, message: RawMessage) -> bool:
         """Whether the message is to be taken apart."""
-        world = self._world()
         record = BmpRecord(message) if message.protocol is Protocol.BMP else BgpRecord(message)
-        interpreter = Interpreter(self._filter, self._arguments, world, self._accept_failures)
-        decision = interpreter.run(record)
-        self._count(decision)
-        for sent in decision.sent:
-            world.send(sent.stream, (sent.record,), sent.type)
-        return decision.accepted
-
-    def _count(self, decision: Decision) -> None:
+        visit = Visit(record, self._arguments, self._world)
         counts = self.counts
+        try:
+            accepted = self._do(visit) is not False
+        except Failed as failed:
+            accepted = self._accept_failures
+            counts.failures[failed.failure.span] += 1
         counts.seen += 1
-        counts.accepted += decision.accepted
-        counts.rejected += not decision.accepted
-        counts.sent.update(sent.stream for sent in decision.sent)
-        if decision.failure is not None:
-            counts.failures[decision.failure.span] += 1
+        counts.accepted += accepted
+        counts.rejected += not accepted
+        if visit.sent:
+            self._send(visit.sent)
+        return accepted
+
+    def _send(self, sent: Sequence[Sent]) -> None:
+        world = self._world()
+        for one in sent:
+            world.send(one.stream, (one.record,), one.type)
+            self.counts.sent[one.stream] += 1

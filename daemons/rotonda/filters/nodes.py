@@ -17,9 +17,10 @@ from rotonda.blocks.syntax import Operator
 from rotonda.blocks.types import Type
 from rotonda.filters.answers import THERE, Answer, Places, first_states, form, one_by_one
 from rotonda.filters.batches import Numbers, RowBatch
+from rotonda.filters.generated import Question
 from rotonda.filters.lists import Mask
 from rotonda.filters.prefix_ranges import PrefixRanges
-from rotonda.filters.world import Record, SourceGone
+from rotonda.filters.world import SourceGone
 
 
 class Depends(IntFlag):
@@ -36,10 +37,8 @@ class Depends(IntFlag):
     """The record that the filter makes."""
 
 
+CONSTANT = Depends(0)
 SETS = (Depends.CAME, Depends.GOES)
-
-Ask = Callable[[Record, Record], Any]
-"""The value of an expression for the record that came and the one that goes out. Raises Failed."""
 
 
 class Node(Protocol):
@@ -69,7 +68,7 @@ class Plain:
 class Single:
     """What is asked record by record, but no more often than what it depends on differs."""
 
-    def __init__(self, depends: Depends, type: Type, places: Places, ask: Ask) -> None:
+    def __init__(self, depends: Depends, type: Type, places: Places, ask: Question) -> None:
         self.depends = depends
         self.type = type
         self._places = places
@@ -78,7 +77,7 @@ class Single:
     @property
     def costly(self) -> bool:
         """Rather more than all others."""
-        return self.depends not in (Depends(0), Depends.INGRESS)
+        return self.depends not in (CONSTANT, Depends.INGRESS)
 
     def answer(self, batch: Any) -> Answer:
         """For each row."""
@@ -94,17 +93,15 @@ class Single:
         return Answer(np.broadcast_to(found.values, (len(batch),)), states)
 
     def _one_by_one(self, batch: Any) -> Answer:
-        return one_by_one(self.type, self._places, lambda both: self._ask(*both), batch.records(), len(batch))
+        return one_by_one(self.type, self._places, self._ask, batch.records(), len(batch))
 
 
-def distinct_rows(
-    batch: RowBatch, depends: Depends
-) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+def distinct_rows(batch: RowBatch, depends: Depends) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
     """Rows that stand for all others of which the same depends, and which of these each row is like.
 
     None and None if every row stands for itself; a row and None if it stands for all.
     """
-    if depends & (Depends.ROW | Depends.MADE) or depends & Depends.CAME and depends & Depends.GOES:
+    if depends & (Depends.ROW | Depends.MADE) or (depends & Depends.CAME and depends & Depends.GOES):
         return None, None
     if not depends & (Depends.CAME | Depends.GOES):
         return np.zeros(1, np.intp), None
@@ -132,7 +129,7 @@ class Remembered:
 
 def joined(nodes: Sequence[Node]) -> Depends:
     """What several nodes together depend on."""
-    found = Depends(0)
+    found = CONSTANT
     for node in nodes:
         found |= node.depends
     return found
@@ -297,7 +294,7 @@ class OfSource:
 class Failing:
     """What fails for all rows."""
 
-    depends = Depends(0)
+    depends = CONSTANT
     costly = False
 
     def __init__(self, type: Type, state: int) -> None:

@@ -25,6 +25,8 @@ class PerSet:
         self._compute = compute
         self.results = compute(())
         """By number, as far as they were asked for."""
+        self.refreshed = 0
+        """How often some of them were computed."""
         self._hashes = np.empty(0, np.uint64)
         self._computed = np.empty(0, np.bool_)
 
@@ -53,6 +55,7 @@ class PerSet:
     def _refresh(self, stale: NDArray[np.integer]) -> None:
         sets = [self.store.octets[number] for number in stale.tolist()]
         self.results[stale] = self._compute(sets)
+        self.refreshed += 1
         self._hashes[stale] = self.store.hashes[stale]
         # A number that is free has no octets, but the hash of its last set, which may come back
         self._computed[stale] = np.fromiter(map(len, sets), np.int64, len(sets)) > 0

@@ -96,8 +96,7 @@ class SourceView:
         return np.fromiter(states, np.uint8, len(paths))
 
     def verify_table(self, paths: PathTable, direction: Constant) -> NDArray[np.uint8]:
-        """The same for paths that are columns, as `rotonda.filters.set_columns` has them: sequences, and whether a set is
-        among them."""
+        """The same for paths that are columns, as `rotonda.filters.set_columns` has them; `sets`: which have one."""
         sets = np.zeros(len(paths), np.bool_) if paths.sets is None else paths.sets
         ends = zip(paths.offsets[:-1].tolist(), paths.offsets[1:].tolist(), sets.tolist(), strict=True)
         return self.verify_column(

@@ -14,7 +14,7 @@ import numpy as np
 from rotonda.filters.routes import RouteFilter
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
 from rotoro.table.columns import Column
-from rotoro.table.digest import MODULUS, total
+from rotoro.table.digest import MODULUS
 
 
 class FilteredSnapshot(Snapshot):
@@ -26,7 +26,7 @@ class FilteredSnapshot(Snapshot):
     __slots__ = ("_counts", "_filter", "_last", "_slots", "west")
 
     def __init__(self, west: Snapshot, filter: RouteFilter, counts: dict[Slot, int], digest: int) -> None:
-        """Take over how many records of each slot pass; `filtered` finds out."""
+        """Take over how many records of each slot pass, and their digest."""
         ordered = sorted(
             ((filter.slot(slot), slot) for slot in west if isinstance(slot, RouteSlot)), key=lambda pair: pair[0].order
         )
@@ -83,18 +83,6 @@ class FilteredSnapshot(Snapshot):
         return Snapshot.of(shown)
 
 
-def filtered(west: Snapshot, filter: RouteFilter, *, effects: bool) -> FilteredSnapshot:
-    """A snapshot through a filter; looks at all of it."""
-    counts: dict[Slot, int] = {}
-    digest = 0
-    for slot, records in west.items():
-        if isinstance(slot, RouteSlot):
-            shown, own = filter.slot(slot), filter.run(slot, records, effects=effects)
-            counts[shown] = len(own)
-            digest += total(shown.hashes(own.keys, own.values))
-    return FilteredSnapshot(west, filter, counts, digest % MODULUS)
-
-
 def filtered_diff(diff: Diff, filter: RouteFilter) -> Diff:
     """What a change of a table changes in what is shown of it; what is new has its effects."""
     changes: dict[Slot, Change] = {}
@@ -113,8 +101,12 @@ class FilteredTable:
         self.history = history
         self._west = west
         self.filter = filter
+        self._begun = False
+        """Whether what is shown is of this table."""
         if west.ready:
-            history.commit(filtered(west.snapshot, filter, effects=True))
+            self._begin()
+        elif history.ready:  # with what another table held, which may be no more
+            history.commit(EMPTY)
         self._stop = west.subscribe(self._follow)
 
     def use(self, filter: RouteFilter) -> Diff | None:
@@ -122,8 +114,8 @@ class FilteredTable:
         before, self.filter = self.history.snapshot, filter
         if not self._west.ready:
             return None
-        after = filtered(self._west.snapshot, filter, effects=False)
-        return self._show(after, _between(before, after))
+        self._begun = True
+        return self._show(*_judged_again(before, self._west.snapshot, filter, effects=False))
 
     def leave(self) -> None:
         """Follow no more; what is shown stays."""
@@ -132,8 +124,8 @@ class FilteredTable:
     def _follow(self, diff: Diff) -> None:
         shown = self.history.snapshot
         west = self._west.snapshot
-        if not isinstance(shown, FilteredSnapshot):  # nothing was shown yet
-            self.history.commit(filtered(west, self.filter, effects=True))
+        if not self._begun or not isinstance(shown, FilteredSnapshot):
+            self._begin()
             return
         own = filtered_diff(diff, self.filter)
         counts = dict(shown.counts)
@@ -141,6 +133,11 @@ class FilteredTable:
             counts[slot] = counts.get(slot, 0) + len(change.after) - len(change.before)
         after = FilteredSnapshot(west, self.filter, counts, (shown.digest + own.digest_change) % MODULUS)
         self._show(after, own)
+
+    def _begin(self) -> None:
+        before = self.history.snapshot
+        self._begun = True
+        self._show(*_judged_again(before, self._west.snapshot, self.filter, effects=True))
 
     def _show(self, after: FilteredSnapshot, diff: Diff) -> Diff | None:
         """What the table was before is not looked at any more, even if nothing changes in what is shown."""
@@ -150,9 +147,22 @@ class FilteredTable:
         return changed
 
 
-def _between(before: Snapshot, after: FilteredSnapshot) -> Diff:
-    """What differs; slot by slot, so that no more than one of them is in memory at a time."""
-    if before is EMPTY:
-        return Diff.between(before, after)
-    changes = {slot: Change.between(before.records(slot), after.records(slot)) for slot in {**before, **after}}
-    return Diff(changes, after.digest - before.digest)
+def _judged_again(
+    before: Snapshot, west: Snapshot, filter: RouteFilter, *, effects: bool
+) -> tuple[FilteredSnapshot, Diff]:
+    """A snapshot through a filter, and what leads there from what was shown before.
+
+    Goes slot by slot, so that no more than one of them is in memory at a time, and each is filtered only once.
+    """
+    counts: dict[Slot, int] = {}
+    changes: dict[Slot, Change] = {}
+    for slot, records in west.items():
+        if isinstance(slot, RouteSlot):
+            shown, own = filter.slot(slot), filter.run(slot, records, effects=effects)
+            counts[shown] = len(own)
+            changes[shown] = Change.between(before.records(shown), own)
+    for gone in before:
+        if gone not in changes:
+            changes[gone] = Change(before[gone], Records.none(gone))
+    diff = Diff.of(changes)
+    return FilteredSnapshot(west, filter, counts, (before.digest + diff.digest_change) % MODULUS), diff

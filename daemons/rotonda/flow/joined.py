@@ -22,6 +22,8 @@ class _West:
 
     said: Snapshot = field(default_factory=lambda: EMPTY)
     kept: Snapshot = field(default_factory=lambda: EMPTY)
+    is_another: bool = False
+    """Whether it is another table than the one of which something was let in."""
 
 
 class JoinedTable:
@@ -36,6 +38,8 @@ class JoinedTable:
         self.filter = filter
         self._wests = {name: _West() for name in wests}
         self._joined = history.snapshot
+        self._holds = len(wests) > 1
+        """Whether sets are retained for what was let in: of several wests, some of it may not be in the table now."""
 
     @property
     def wests(self) -> Mapping[str, Snapshot]:
@@ -48,6 +52,9 @@ class JoinedTable:
         Returns what changes in the table, None if nothing does. The first one makes the table ready.
         """
         own = self._wests[west]
+        if own.is_another:
+            own.said, own.is_another = said, False
+            return self._commit([self._join(west, self._judged_again(own, effects=True))])
         if diff is None:
             diff = own.said.diff(said)
         own.said = said
@@ -58,12 +65,27 @@ class JoinedTable:
         self.filter = filter
         return self._commit([self._join(name, self._judged_again(own)) for name, own in self._wests.items()])
 
-    def follow(self, wests: Sequence[str]) -> Diff | None:
-        """The wests are these now, in this order: what others have said goes."""
+    def follow(self, wests: Sequence[str], others: Sequence[str] = ()) -> Diff | None:
+        """The wests are these now, in this order: what others have said goes.
+
+        `others` are those that are other tables than before, under an old name: what was let in of them stays until
+        they say something. A table without wests is ready, and empty.
+        """
         gone = [name for name in self._wests if name not in wests]
         diffs = [self._join(name, self._wests[name].kept.diff(EMPTY)) for name in gone]
+        before = list(self._wests)
+        self._hold(len(wests) > 1)
         self._wests = {name: self._wests.get(name, _West()) for name in wests}
-        return self._commit(diffs)
+        for name in others:
+            self._wests[name].said, self._wests[name].is_another = EMPTY, True
+        if [name for name in before if name in wests] != [name for name in wests if name in before]:
+            diffs.append(self._in_order())
+        return self._commit(diffs) if diffs or not wests else None
+
+    def close(self) -> None:
+        """Follow nobody any more; what is in the table stays."""
+        self._hold(False)
+        self._wests = {}
 
     def _commit(self, diffs: Sequence[Diff]) -> Diff | None:
         made = [diff for diff in diffs if diff]
@@ -85,11 +107,11 @@ class JoinedTable:
                 )
         return Diff.of(changes)
 
-    def _judged_again(self, own: _West) -> Diff:
+    def _judged_again(self, own: _West, *, effects: bool = False) -> Diff:
         if self.filter is PASS_ALL:
             return own.kept.diff(own.said)
         records: dict[Slot, Records] = {
-            self.filter.slot(slot): self.filter.run(slot, said, effects=False)
+            self.filter.slot(slot): self.filter.run(slot, said, effects=effects)
             for slot, said in own.said.items()
             if isinstance(slot, RouteSlot)
         }
@@ -102,6 +124,10 @@ class JoinedTable:
         """What a change of what is let in of a west changes in the whole, which moves on."""
         own = self._wests[west]
         own.kept = diff.apply(own.kept)
+        if self._holds:
+            for slot, change in diff.items():
+                slot.retain(change.after.values)
+                slot.release(change.before.values)
         others = [other.kept for other in self._wests.values() if other is not own]
         shared = [slot for slot in diff if any(slot in other for other in others)]
         if shared:
@@ -114,6 +140,24 @@ class JoinedTable:
             self._joined = self._joined.replace({slot: own.kept.records(slot) for slot in diff}, diff.digest_change)
         return diff
 
+    def _hold(self, several: bool) -> None:
+        """Retain the sets of what was let in from now on, or no more."""
+        if several == self._holds:
+            return
+        self._holds = several
+        for west in self._wests.values():
+            for slot, records in west.kept.items():
+                (slot.retain if several else slot.release)(records.values)
+
+    def _in_order(self) -> Diff:
+        """What changes in the whole when its wests are the same in another order."""
+        parts = [west.kept for west in self._wests.values()]
+        slots = dict.fromkeys(slot for part in parts for slot in part)
+        shared = [slot for slot in slots if sum(slot in part for part in parts) > 1]
+        diff = Diff.of({slot: self._first_of_all(slot, _whole(self._joined.records(slot))) for slot in shared})
+        self._joined = diff.apply(self._joined)
+        return diff
+
     def _first_of_all(self, slot: Slot, change: Change) -> Change:
         """The same where other wests have rows of the slot, too."""
         touched = _touched(change)
@@ -122,6 +166,11 @@ class JoinedTable:
         order = np.argsort(together.keys, kind="stable")
         first = order[group_starts(group_ends(together.keys[order]))]
         return Change.between(_rows(self._joined.records(slot), touched), together.take(first))
+
+
+def _whole(records: Records) -> Change:
+    """All of these are looked at."""
+    return Change(records, records)
 
 
 def _touched(change: Change) -> Column:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -66,8 +66,8 @@ class FilterHost(MultiService):
         self.sources: dict[str, Source] = {}
         self.bound: dict[str, list[Bound]] = {}
         """The filters of each unit."""
-        self._waiting: dict[str, Callable[[], None]] = {}
-        """What units do as soon as the sources of their filters have data."""
+        self._waiting: dict[str, tuple[Callable[[], None], IDelayedCall]] = {}
+        """What units do as soon as the sources of their filters have data, and when at the latest."""
         self._open(program)
 
     # --- for stages --------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class FilterHost(MultiService):
 
     def release(self, unit: str) -> None:
         """The unit has no filters any more."""
-        self._waiting.pop(unit, None)
+        self._wait_no_more(unit)
         for bound in self.bound.pop(unit, ()):
             bound.close()
 
@@ -95,20 +95,28 @@ class FilterHost(MultiService):
 
         So that nothing is judged twice, or by less than is known, only because one file was read before another.
         """
+        self._wait_no_more(unit)
+        latest = self.around.reactor.callLater(PATIENCE_SECONDS, self._begin, unit)
+        self._waiting[unit] = begin, latest
         if self._is_ready(unit):
-            begin()
-            return
-        self._waiting[unit] = begin
-        self.around.reactor.callLater(PATIENCE_SECONDS, self._begin, unit)
+            self._begin(unit)
 
     def _is_ready(self, unit: str) -> bool:
         names = {name for bound in self.bound.get(unit, ()) for name, _ in bound.filter.sources}
         return all(self.sources[name].there for name in names)
 
     def _begin(self, unit: str) -> None:
-        begin = self._waiting.pop(unit, None)
+        begin = self._wait_no_more(unit)
         if begin is not None:
+            for bound in self.bound.get(unit, ()):
+                bound.refresh()
             begin()
+
+    def _wait_no_more(self, unit: str) -> Callable[[], None] | None:
+        begin, latest = self._waiting.pop(unit, (None, None))
+        if latest is not None and latest.active():
+            latest.cancel()
+        return begin
 
     def look(self) -> None:
         """Some source may have come."""
@@ -117,20 +125,38 @@ class FilterHost(MultiService):
 
     # --- for the instance --------------------------------------------------------------------------------------------
 
+    def stopService(self) -> Any:
+        """Nothing is judged any more."""
+        for unit in [*self.bound, *self._waiting]:
+            self.release(unit)
+        return super().stopService()
+
     def open(self) -> None:
         """All units are there: the sources that are views of them can be asked."""
         for source in self.sources.values():
             source.attach()
         self.look()
 
-    def use(self, program: Program) -> None:
-        """Filters that are made from now on are those of this program; the same sources and streams live on."""
-        old, self.program = self.program, program
+    def use(self, program: Program, units: Sequence[str]) -> Handover:
+        """Filters that are made from now on are those of this program; the same sources and streams live on.
+
+        These units are made anew. What they had, and what is not in the new program, ends with the handover. Raises
+        CannotRun, and leaves all as it is, if an output stream cannot be had.
+        """
+        old = self.program
+        before = Handover(self, old, dict(self.streams), dict(self.sources), {})
+        self.program = program
         for name in [n for n in self.streams if n not in program.streams or not same_stream(old, program, n)]:
-            self.streams.pop(name).disownServiceParent()
+            del self.streams[name]
         for name in [n for n in self.sources if n not in program.sources or not same_source(old, program, n)]:
-            self.sources.pop(name).close()
-        self._open(program)
+            del self.sources[name]
+        try:
+            self._open(program)
+        except CannotRun:
+            before.undo()
+            raise
+        before.bound.update((unit, self.bound.pop(unit, [])) for unit in units)
+        return before
 
     def shown(self) -> list[Filtered]:
         """What the filters of all units have done."""
@@ -172,11 +198,63 @@ class FilterHost(MultiService):
 
     def _stream(self, program: Program, name: str) -> Stream:
         try:
-            stream = output_for(program.streams[name], self.around.reactor)
+            stream = output_for(program.streams[name], self.around.reactor, self.around.in_thread)
         except BadStream as wrong:
             raise CannotRun(str(wrong)) from None
-        stream.setServiceParent(self)
+        self.place(stream)
         return stream
+
+    def place(self, service: Service) -> None:
+        """Have a service work beside others, of which one may have its name for a while."""
+        place = MultiService()
+        service.setServiceParent(place)
+        place.setServiceParent(self)
+
+    @staticmethod
+    def remove(service: Service) -> None:
+        """It works no more."""
+        if isinstance(service.parent, MultiService):
+            service.parent.disownServiceParent()
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What filters had before another program took over, until it is certain that it does."""
+
+    host: FilterHost
+    program: Program
+    streams: Mapping[str, Stream]
+    sources: Mapping[str, Source]
+    bound: dict[str, list[Bound]]
+
+    def done(self) -> None:
+        """What is not used any more ends."""
+        for own in self.bound.values():
+            for bound in own:
+                bound.close()
+        self._end(self.streams, self.host.streams, self.sources, self.host.sources)
+
+    def undo(self) -> None:
+        """All is as it was; what was made since then ends."""
+        host = self.host
+        for unit in [unit for unit in host.bound if unit in self.bound or unit not in self.program.units]:
+            host.release(unit)
+        host.bound.update((unit, own) for unit, own in self.bound.items() if own)
+        self._end(host.streams, self.streams, host.sources, self.sources)
+        host.program = self.program
+        host.streams, host.sources = dict(self.streams), dict(self.sources)
+
+    @staticmethod
+    def _end(
+        streams: Mapping[str, Stream], kept: Mapping[str, Stream],
+        sources: Mapping[str, Source], kept_sources: Mapping[str, Source],
+    ) -> None:  # fmt: skip
+        for name, stream in streams.items():
+            if kept.get(name) is not stream:
+                FilterHost.remove(stream)
+        for name, source in sources.items():
+            if kept_sources.get(name) is not source:
+                source.close()
 
 
 @dataclass(frozen=True)
@@ -233,12 +311,22 @@ class Bound:
             self.counts,
         )
 
+    def refresh(self) -> None:
+        """Ask the sources as they are now, from now on."""
+        self._wait_no_more()
+        if self._again is not None and self.filter.sources:
+            self._again(self.made(), False)
+
     def close(self) -> None:
         """It is used no more."""
         for stop in self._stops:
             stop()
+        self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
         if self._call is not None and self._call.active():
             self._call.cancel()
+        self._call, self._judge = None, False
 
     def _changed(self, source: Source) -> None:
         """Another filter is due; whether what is stored is judged again, the kind of the source says."""
@@ -325,6 +413,7 @@ class _OfStage(Source):
 
     def __post_init__(self) -> None:
         self._made: tuple[History, object, SourceView] | None = None
+        self._attached: History | None = None
         self._stop: Callable[[], None] = lambda: None
 
     def history(self) -> History | None:
@@ -346,11 +435,15 @@ class _OfStage(Source):
         return self._made[2]
 
     def attach(self) -> None:
-        """Listen to the table."""
+        """Listen to the table, if it is another one than before."""
+        history, before = self.history(), self._attached
+        if history is before:
+            return
         self._stop()
-        history = self.history()
+        self._attached = history
         self._stop = (lambda: None) if history is None else history.subscribe(lambda diff: self.changed())
-        self.changed()
+        if before is not None or (history is not None and history.ready):
+            self.changed()
 
     def close(self) -> None:
         """Listen no more."""
@@ -412,8 +505,11 @@ class _TableSource(Source):
         config = self.block.config
         assert isinstance(config, TableSource)
         self.active = config.mode == "ACTIVE"
-        self._file = TableFile(self.block.name, config, self.host.around.reactor, lambda view: self.changed())
-        self._file.setServiceParent(self.host)
+        around = self.host.around
+        self._file = TableFile(
+            self.block.name, config, around.reactor, lambda view: self.changed(), in_thread=around.in_thread
+        )
+        self.host.place(self._file)
 
     @property
     def there(self) -> bool:
@@ -426,7 +522,7 @@ class _TableSource(Source):
 
     def close(self) -> None:
         """Read it no more."""
-        self._file.disownServiceParent()
+        self.host.remove(self._file)
 
     @property
     def problem(self) -> str | None:

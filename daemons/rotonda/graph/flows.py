@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from rotonda.blocks.types import ROUTE, RecordType
 from rotonda.rib.ingresses import IngressRegistry
@@ -36,6 +39,11 @@ class Stores:
         """The store of this type of records."""
         return self.routes if record == ROUTE else self._typed.setdefault(record, AttributeStore())
 
+    def keep(self, records: Collection[RecordType]) -> None:
+        """Only these types of records are in use."""
+        for record in [record for record in self._typed if record not in records]:
+            del self._typed[record]
+
     def sweep(self) -> None:
         """Free what no table needs."""
         for store in (self.routes, *self._typed.values()):
@@ -50,5 +58,7 @@ class Surroundings:
     wall: Callable[[], float]
     """Seconds since 1970."""
     instance: str
+    in_thread: Callable[..., Deferred[Any]] = deferToThread
+    """What does work that would keep the reactor waiting."""
     stores: Stores = field(default_factory=Stores)
     ingresses: IngressRegistry = field(default_factory=lambda: IngressRegistry(by_identity=True))

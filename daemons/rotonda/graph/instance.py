@@ -12,7 +12,8 @@ from time import time
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
 from rotonda import VERSION
@@ -33,16 +34,17 @@ from rotonda.blocks.configs import (
 )
 from rotonda.blocks.program import Program
 from rotonda.graph.api import graph_site
+from rotonda.graph.changeover import Changeover
 from rotonda.graph.changes import Fate, fates
 from rotonda.graph.connectors import BgpStage, BmpStage, MrtStage
 from rotonda.graph.filtering import FilterHost
 from rotonda.graph.flows import Surroundings
 from rotonda.graph.links import LinkStage
-from rotonda.graph.places import listen_place, server_place
-from rotonda.graph.plan import CannotRun, Plan, Planned, plan
+from rotonda.graph.places import listen_place, listen_places, must_be_free, server_place
+from rotonda.graph.plan import CannotRun, Plan, Planned, has_rpki, plan
 from rotonda.graph.remotes import Remote, RemoteStage
 from rotonda.graph.rpki_units import CacheStage, ExportStage, PolicyStage
-from rotonda.graph.server import SETTINGS, TablesServer
+from rotonda.graph.server import TablesServer
 from rotonda.graph.shown import Shelf, ShownRib
 from rotonda.graph.stages import PhysicalRibStage, Stage, VirtualRibStage
 from rotonda.rib.ingresses import IngressRegistry
@@ -50,9 +52,12 @@ from rotonda.units.serving import SWEEP_SECONDS
 from rotonda.units.timer import Timer
 from rotonda.views.served import Served
 from rotonda.views.shown import Filtered, Link, Sending
+from rotoro.net.endpoints import HostPort, Listen
 from rotoro.net.listening import Listening, listening
 from rotoro.session.negotiation import Mode
 from rotoro.table import History
+
+ENDING, BEGINNING = (Fate.GONE, Fate.REPLACED), (Fate.NEW, Fate.REPLACED)
 
 PAST_SECONDS = 60.0
 """How often entries that have left their window go."""
@@ -66,13 +71,18 @@ class Instance(MultiService):
     version = VERSION
 
     def __init__(
-        self, reactor: Any, program: Program, instance: str | None = None, wall: Callable[[], float] = time
+        self,
+        reactor: Any,
+        program: Program,
+        instance: str | None = None,
+        wall: Callable[[], float] = time,
+        in_thread: Callable[..., Deferred[Any]] = deferToThread,
     ) -> None:
         super().__init__()
         self.started = wall()
         self.plan = plan(program, instance)
         self.program = program
-        self.around = Surroundings(reactor, wall, self.plan.name)
+        self.around = Surroundings(reactor, wall, self.plan.name, in_thread)
         self.stages: dict[str, Stage] = {}
         """Units of this instance, and tables of others, by their names here."""
         self.remotes: dict[str, Remote] = {}
@@ -80,14 +90,14 @@ class Instance(MultiService):
         self.filters.setServiceParent(self)
         self._shelf = Shelf()
         for planned in self.plan.units.values():
-            self._add(self._made(planned))
+            self.add(self._made(planned))
         for name in self.plan.remotes:
-            self._add_remote(self.plan, program, name)
+            self.add_remote(self.plan, program, name)
         for planned in self.plan.units.values():
-            self._join(planned)
+            self.join(planned)
         self.server = TablesServer(self.around, self.plan, self.stages)
         self.server.setServiceParent(self)
-        self.site = self._api(self.plan.daemon)
+        self.site = self.api(self.plan.daemon)
         self.filters.open()
         Timer(self._sweep, reactor, SWEEP_SECONDS).setServiceParent(self)
         Timer(self._forget, reactor, PAST_SECONDS).setServiceParent(self)
@@ -141,19 +151,25 @@ class Instance(MultiService):
     async def reload(self, program: Program) -> str:
         """Run this program from now on; returns what changed, in words.
 
-        Raises CannotRun, and runs on as before, if it cannot be run. What cannot be known before it is tried - that a
-        port can be had - is tried, and if it fails the program before is taken back.
+        Raises CannotRun, and runs on as before, if it cannot be run. What can be known before is found out before
+        anything is touched, and whether ports can be had is tried; if something fails even so, all is taken back.
         """
         after = plan(program, self.plan.name)
-        before, old = self.plan, self.program
-        words = await self._change(before, after, program)
+        fate = fates(self.plan, after, self.program, program)
+        self._must_be_possible(after)
+        handover = self.filters.use(program, [name for name, own in fate.items() if own in ENDING])
+        fresh: list[Stage] = []
         try:
-            await self._start_server(before, after)
-        except Exception as wrong:
-            await self._change(after, before, old)
-            await self._start_server(after, before)
-            raise CannotRun(f"{wrong}; everything is as before") from wrong
-        return words
+            for name, own in fate.items():
+                if own in BEGINNING:
+                    fresh.append(self._made(after.units[name]))
+        except Exception:
+            handover.undo()
+            for stage in fresh:
+                stage.close()
+            raise
+        await Changeover(self, after, program, fate, fresh, handover).run()
+        return ", ".join(f"{sum(each is own for each in fate.values())} {own.value}" for own in Fate)
 
     # --- putting it together -----------------------------------------------------------------------------------------
 
@@ -181,23 +197,33 @@ class Instance(MultiService):
                 return PolicyStage(block, around)
         raise TypeError(block.config)
 
-    def _add(self, stage: Stage) -> None:
+    def add(self, stage: Stage) -> None:
+        """One more stage; it works as soon as this does."""
         self.stages[stage.title] = stage
         stage.setServiceParent(self)
 
-    def _add_remote(self, plan: Plan, program: Program, name: str) -> None:
+    def add_remote(self, plan: Plan, program: Program, name: str) -> None:
+        """Follow one more instance."""
         how = plan.remotes[name]
-        stages = [RemoteStage(program.units[unit], self.around, name) for unit in plan.followed(name)]
+        stages = [
+            RemoteStage(program.units[unit], self.around, name, has_rpki(program, unit)) for unit in plan.followed(name)
+        ]
         to = server_place(f"{plan.name}: {name}", how.address)
-        remote = self.remotes[name] = Remote(self.around, name, to, Mode(how.mode.lower()), stages)
-        for stage in stages:
-            self._add(stage)
+        self.put_back(Remote(self.around, name, to, Mode(how.mode.lower()), stages))
+
+    def put_back(self, remote: Remote) -> None:
+        """Follow this one, as it is."""
+        self.remotes[remote.name] = remote
+        for stage in remote.stages.values():
+            self.add(stage)
         remote.link.service.setServiceParent(self)
 
-    def _join(self, planned: Planned) -> None:
+    def join(self, planned: Planned) -> None:
+        """Have a unit follow its wests."""
         self.stages[planned.block.name].follow([self.stages[west.name] for west in planned.wests])
 
-    def _api(self, daemon: Daemon) -> Listening | None:
+    def api(self, daemon: Daemon) -> Listening | None:
+        """Answer questions where the configuration says."""
         if daemon.http is None:
             return None
         at = listen_place(f"{self.plan.name}: http", daemon.http)
@@ -207,65 +233,20 @@ class Instance(MultiService):
 
     # --- changing it -------------------------------------------------------------------------------------------------
 
-    async def _change(self, before: Plan, after: Plan, program: Program) -> str:
-        """Go over to another plan, unit by unit; whatever can be refused is refused before anything is touched."""
-        fate = fates(before, after, self.program, program)
-        fresh = {name: self._made(after.units[name]) for name, own in fate.items() if own in (Fate.NEW, Fate.REPLACED)}
-        self.filters.use(program)
-        for name, own in fate.items():
-            if own in (Fate.GONE, Fate.REPLACED):
-                await self._remove(self.stages.pop(name))
-        await self._change_remotes(before, after, program)
-        for stage in fresh.values():
-            self._add(stage)
-        for name, own in fate.items():
-            if own is Fate.FILTERED:
-                self.stages[name].use(after.units[name].block, self.filters)
-        for name, planned in after.units.items():
-            if fate[name] is not Fate.KEPT or planned.wests != before.units[name].wests or self._touched(planned, fate):
-                self._join(planned)
-        self.plan, self.program = after, program
-        for stage in fresh.values():
-            self.server.serve(stage)
-        told = [f"{sum(each is own for each in fate.values())} {own.value}" for own in Fate]
-        return ", ".join(told)
-
-    @staticmethod
-    def _touched(planned: Planned, fate: dict[str, Fate]) -> bool:
-        """Whether a west of a unit is another stage now."""
-        return any(fate.get(west.name) in (Fate.NEW, Fate.REPLACED) for west in planned.wests)
-
-    async def _remove(self, stage: Stage) -> None:
-        self.server.withdraw(stage)
-        self.filters.release(stage.title)
-        await maybeDeferred(stage.disownServiceParent)
-        stage.close()
-
-    async def _change_remotes(self, before: Plan, after: Plan, program: Program) -> None:
-        """An instance that is followed otherwise, or for other units, is followed anew."""
-        for name in list(self.remotes):
-            same = name in after.remotes and before.remotes[name] == after.remotes[name]
-            if not same or set(before.followed(name)) != set(after.followed(name)):
-                remote = self.remotes.pop(name)
-                await maybeDeferred(remote.link.service.disownServiceParent)
-                for stage in remote.stages.values():
-                    del self.stages[stage.title]
-                    await maybeDeferred(stage.disownServiceParent)
-        for name in after.remotes:
-            if name not in self.remotes:
-                self._add_remote(after, program, name)
-
-    async def _start_server(self, before: Plan, after: Plan) -> None:
-        """Serve and answer as the configuration says now, if it says something else than before."""
-        if any(getattr(before.daemon, name) != getattr(after.daemon, name) for name in SETTINGS):
-            self.server.leave("the configuration changes")
-            await maybeDeferred(self.server.disownServiceParent)
-            self.server = TablesServer(self.around, after, self.stages)
-            self.server.setServiceParent(self)
-        if before.daemon.http != after.daemon.http:
-            if self.site is not None:
-                await maybeDeferred(self.site.disownServiceParent)
-            self.site = self._api(after.daemon)
+    def _must_be_possible(self, after: Plan) -> None:
+        """Places must be places, and new ones free. Raises CannotRun."""
+        had = {at.where for _, at in _listening(self.plan)}
+        taken: dict[HostPort, str] = {}
+        for where, at in _listening(after):
+            if not at.where.port:
+                continue
+            if at.where in taken:
+                raise CannotRun(f"{where}: {at} is where {taken[at.where]} listens, too")
+            taken[at.where] = where
+            if at.where not in had:
+                must_be_free(where, at)
+        for name, how in after.remotes.items():
+            server_place(f"{after.name}: {name}", how.address)
 
     # --- tidying up --------------------------------------------------------------------------------------------------
 
@@ -279,3 +260,16 @@ class Instance(MultiService):
         for stage in self.stages.values():
             if isinstance(stage, PhysicalRibStage):
                 stage.sweep(self.around.wall())
+
+
+def _listening(plan: Plan) -> list[tuple[str, Listen]]:
+    """Where an instance listens, and what for. Raises CannotRun."""
+    daemon = plan.daemon
+    found = [(f"{plan.name}: listen", at) for at in listen_places(f"{plan.name}: listen", daemon.listen)]
+    if daemon.http is not None:
+        found.append((f"{plan.name}: http", listen_place(f"{plan.name}: http", daemon.http)))
+    for name, planned in plan.units.items():
+        config = planned.block.config
+        if isinstance(config, BmpConnector) or (isinstance(config, BgpConnector) and config.peers):
+            found.append((f"{name}: listen", listen_place(f"{name}: listen", config.listen, any_peer=True)))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,18 @@ def listen_place(where: str, value: Any, *, any_peer: bool = False) -> Listen:
 def listen_places(where: str, values: Sequence[Any]) -> list[Listen]:
     """Several of them."""
     return [listen_place(where, value) for value in values]
+
+
+def must_be_free(where: str, at: Listen) -> None:
+    """Whether a port can be had. Raises CannotRun, and says why, if not."""
+    family = socket.AF_INET6 if ":" in at.where.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((at.where.host, at.where.port))
+            probe.listen(1)
+    except OSError as wrong:
+        raise CannotRun(f"{where}: {at} cannot be listened at: {wrong.strerror or wrong}") from None
 
 
 def server_place(where: str, value: Any, preference: int | None = None) -> Connect:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rotonda.blocks.configs import BgpConnector, Daemon, Remote
+from rotonda.blocks.configs import BgpConnector, Daemon, PhysicalRib, Remote, VirtualRib
+from rotonda.blocks.graphs import RPKI_ONLY
 from rotonda.blocks.program import InstanceBlock, Program, UnitBlock
 
 
@@ -129,6 +130,27 @@ def _remote(program: Program, config: Daemon, name: str, other: str) -> Remote:
             f"{other}: {{ address: ... }}"
         )
     return Remote(address=listen[0])
+
+
+def has_rpki(program: Program, unit: str) -> bool:
+    """Whether RPKI data flows out of a unit: it brings some in, or is a RIB somewhere east of one that does."""
+    wests: dict[str, list[str]] = {}
+    for instance in program.instances.values():
+        for path in instance.paths:
+            for west, east in pairwise(path):
+                wests.setdefault(east.unit, []).append(west.unit)
+    seen: dict[str, None] = {unit: None}
+    waiting = [unit]
+    while waiting:
+        name = waiting.pop()
+        config = program.units[name].config
+        if isinstance(config, RPKI_ONLY):
+            return True
+        if isinstance(config, PhysicalRib | VirtualRib):
+            further = [west for west in wests.get(name, ()) if west not in seen]
+            seen.update(dict.fromkeys(further))
+            waiting += further
+    return False
 
 
 def _west_first(units: Sequence[str], wests: Mapping[str, Sequence[West]]) -> list[str]:

@@ -18,7 +18,7 @@ from rotoro.net.endpoints import Connect
 from rotoro.session.effects import Update
 from rotoro.session.followed import Want
 from rotoro.session.negotiation import Mode
-from rotoro.table import AttributeStore, Ingress
+from rotoro.table import AttributeStore, History, Ingress
 from rotoro.wire.errors import LimitExceeded
 from rotoro.wire.rotoro import TableEntry
 from rotoro.wire.typed import RecordType as WireType
@@ -30,15 +30,17 @@ RPKI_SUFFIX = "/rpki"
 class RemoteStage(Stage):
     """What another instance says of one of its units."""
 
-    def __init__(self, block: UnitBlock, around: Surroundings, instance: str) -> None:
+    def __init__(self, block: UnitBlock, around: Surroundings, instance: str, with_rpki: bool) -> None:
         super().__init__(block, around)
         self.title = f"{instance}.{block.name}"
-        self.tables = {block.name: new_history(), block.name + RPKI_SUFFIX: new_history()}
+        self.tables: dict[str, History] = {}
         record = block.gives
         if record is not None and record != VRP:
-            self.flow = Flow(self.tables[block.name], record, around.stores.of(record))
-        self.history = self.tables[block.name + RPKI_SUFFIX]
-        self.rpki = TableTap(name=self.title, history=self.tables[block.name + RPKI_SUFFIX])
+            history = self.tables[block.name] = new_history()
+            self.flow = Flow(history, record, around.stores.of(record))
+        if with_rpki:
+            self.history = self.tables[block.name + RPKI_SUFFIX] = new_history()
+            self.rpki = TableTap(name=self.title, history=self.history)
         self.remote: Remote | None = None
 
     @property
@@ -69,6 +71,11 @@ class Remote:
     def receiving(self) -> bool:
         """Whether a change is under way."""
         return self.link.receiving
+
+    def close(self) -> None:
+        """Nothing is followed any more."""
+        for stage in self.stages.values():
+            stage.close()
 
     def has_all_of(self, unit: str) -> bool:
         """Whether the tables of a unit have come whole."""

@@ -11,7 +11,7 @@ from rotonda.graph.flows import Surroundings
 from rotonda.graph.places import server_place
 from rotonda.graph.plan import CannotRun
 from rotonda.graph.stages import Stage
-from rotonda.graph.taps import joined_source, tap
+from rotonda.graph.taps import Relay, tap
 from rotonda.units import policy_unit as policies
 from rotonda.units.exceptions_unit import ExceptionsUnit
 from rotonda.units.export_source import ExportSource, Fetch, FileFetch, is_url
@@ -30,6 +30,7 @@ class RpkiStage(Stage):
 
     def __init__(self, block: UnitBlock, around: Surroundings) -> None:
         super().__init__(block, around)
+        self._taps: Sequence[Relay] = ()
         source = self.source(())
         if source is not None:
             self._own(source)
@@ -50,9 +51,16 @@ class RpkiStage(Stage):
 
     def follow(self, wests: Sequence[Stage]) -> None:
         """Be made of these. They are known before anything runs, and do not change."""
-        source = self.source([tap(west.rpki) for west in wests if west.rpki is not None]) if wests else None
+        self._taps = [tap(west.rpki) for west in wests if west.rpki is not None]
+        source = self.source(self._taps) if self._taps else None
         if source is not None:
             self._own(source)
+
+    def close(self) -> None:
+        """Hear no more of the wests."""
+        for each in self._taps:
+            each.leave()
+        super().close()
 
     def links(self) -> Sequence[Link]:
         """How it fares."""
@@ -120,8 +128,7 @@ class PolicyStage(RpkiStage):
                 return policies.AnyUnit(name=self.title, sources=wests, hold=config.hold_down)
             case LocalExceptions():
                 paths = [Path(file).absolute() for file in config.files]
-                west = joined_source(self.title, wests)
-                return ExceptionsUnit(name=self.title, source=west, paths=paths, watch_seconds=WATCH_SECONDS)
+                return ExceptionsUnit(name=self.title, source=wests[0], paths=paths, watch_seconds=WATCH_SECONDS)
             case MergeUnit() | Router():
                 return policies.MergeUnit(name=self.title, sources=wests)
         raise TypeError(config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from rotonda.graph.places import listen_places
 from rotonda.graph.plan import Plan
 from rotonda.graph.remotes import RPKI_SUFFIX, RemoteStage
 from rotonda.graph.stages import Stage
-from rotonda.graph.taps import tap
+from rotonda.graph.taps import Relay, tap
 from rotonda.units.keeping import KeepAt
 from rotonda.units.served_source import ServedSource
 from rotonda.units.serving import Serving, new_history
+from rotonda.units.sources import SourceUnit
 from rotonda.units.timer import Timer
 from rotoro.net.limits import Limits
 from rotoro.session.cache import GOODBYE_RESTART
@@ -42,24 +44,25 @@ class TablesServer(MultiService):
         super().__init__()
         daemon = plan.daemon
         self._around, self._goodbye = around, daemon.goodbye
-        self.routers = _for_routers(daemon, plan, stages)
-        """The stage whose RPKI data routers get."""
+        self.routers = for_routers(plan, stages)
+        """The unit whose RPKI data routers get."""
+        served = None if self.routers is None else stages[self.routers].history
         self.serving = Serving(
             around.reactor,
             plan.name,
             listen_places(f"{plan.name}: listen", daemon.listen),
             None,
-            new_history(),
+            new_history() if served is None or daemon.state is not None else served,
             limits_of(daemon),
             timers_of(daemon),
             RTR_VERSIONS[daemon.oldest_version :],
-            None if self.routers is None else self.routers.title + RPKI_SUFFIX,
+            None if self.routers is None else self.routers + RPKI_SUFFIX,
         )
-        self._served: dict[Stage, list[ServedTable]] = {}
+        self._served: dict[Stage, _Served] = {}
         for name in plan.units:
             self.serve(stages[name])
         if daemon.state is not None and self.routers is not None:
-            self._keep(daemon, plan)
+            self._keep(daemon, plan, stages)
         self.serving.attach(self)
         Timer(self.report, around.reactor, REPORT_SECONDS).setServiceParent(self)
 
@@ -71,61 +74,111 @@ class TablesServer(MultiService):
 
     def leave(self, why: str) -> Any:
         """Say goodbye; fires when everybody has heard it."""
+        for stage in list(self._served):
+            self._let_go(stage)
         return self.serving.leave(why, GOODBYE_RESTART if self._goodbye == "RESTART" else 0)
 
     def serve(self, stage: Stage) -> None:
-        """Serve the tables of one more stage."""
+        """Serve the tables of a stage: what it has now, and not what it had before."""
         if isinstance(stage, RemoteStage):
             return
-        tables = self._served[stage] = []
-        if stage.flow is not None:
-            tables.append(self._add_flow(stage.title, stage.flow))
-        if stage.rpki is not None:
-            tables.append(self._add_rpki(stage))
+        own = self._served.setdefault(stage, _Served())
+        if stage.flow is not None and own.flow is None:
+            own.flow = self._add_flow(stage.title, stage.flow)
+            own.stop = stage.flow.history.subscribe(lambda diff: self.serving.changed())
+        if stage.rpki is None:
+            self._withdraw_rpki(stage)
+        elif own.rpki is None:
+            self._add_rpki(stage, stage.rpki, own)
+        self.serving.changed()
 
     def withdraw(self, stage: Stage) -> None:
         """A stage is no more."""
-        for table in self._served.pop(stage, ()):
-            self.serving.tables.remove(table)
+        if stage not in self._served:
+            return
+        self._withdraw_rpki(stage)
+        own = self._let_go(stage)
+        if own.flow is not None:
+            self.serving.tables.remove(own.flow)
         self.serving.changed()
 
     def report(self) -> None:
-        """Tell followers what has become complete, and what is wrong."""
-        for stage, tables in self._served.items():
-            for table in tables:
-                if table.kind != RecordKind.RPKI:  # which its own source reports
-                    self.serving.report(table, stage.complete and table.history.ready, stage.problem or "")
+        """Tell followers what has become complete, and what is wrong; RPKI data its own source reports."""
+        for stage, own in self._served.items():
+            if own.flow is not None:
+                self.serving.report(own.flow, stage.complete and own.flow.history.ready, stage.problem or "")
 
     def _add_flow(self, title: str, flow: Flow) -> ServedTable:
         typed = flow.record != ROUTE
         kind = RecordKind.TYPED if typed else RecordKind.ROUTES
-        flow.history.subscribe(lambda diff: self.serving.changed())
         return self.serving.tables.add(title, kind, flow.history, wire_type(flow.record) if typed else None)
 
-    def _add_rpki(self, stage: Stage) -> ServedTable:
-        assert stage.rpki is not None
+    def _add_rpki(self, stage: Stage, source: SourceUnit, own: _Served) -> None:
         table = self.serving.rpki
-        if stage is not self.routers:
-            table = self.serving.tables.add(stage.title + RPKI_SUFFIX, RecordKind.RPKI, new_history())
+        if stage.title != self.routers:
+            name, history = stage.title + RPKI_SUFFIX, stage.history
+            table = self.serving.tables.add(name, RecordKind.RPKI, new_history() if history is None else history)
+        own.rpki, own.source, own.work = table, tap(source), MultiService()
         stage.history = table.history
-        stage.served = ServedSource(tap(stage.rpki), table, self.serving)
-        stage.served.start(self, self._around.reactor)
-        return table
+        stage.served = ServedSource(own.source, table, self.serving)
+        stage.served.start(own.work, self._around.reactor)
+        own.work.setServiceParent(self)
 
-    def _keep(self, daemon: Daemon, plan: Plan) -> None:
+    def _withdraw_rpki(self, stage: Stage) -> None:
+        """The table that routers get stays, for a unit of the same name."""
+        own = self._served[stage]
+        if own.rpki is not None and own.rpki is not self.serving.rpki:
+            self.serving.tables.remove(own.rpki)
+        own.leave()
+        stage.history = stage.served = None
+
+    def _let_go(self, stage: Stage) -> _Served:
+        """Hear no more of a stage."""
+        own = self._served.pop(stage)
+        own.leave()
+        own.stop()
+        return own
+
+    def _keep(self, daemon: Daemon, plan: Plan, stages: Mapping[str, Stage]) -> None:
         assert daemon.state is not None
-        source = self.routers.served if self.routers is not None else None
         at = KeepAt(Path(daemon.state).absolute(), daemon.state_max_age)
-        keeper = self.serving.keep(at, "graph", list(plan.units), lambda: source is not None and source.current)
-        keeper.setServiceParent(self)
+
+        def is_fresh() -> bool:
+            stage = stages.get(self.routers or "")
+            return stage is not None and stage.served is not None and stage.served.current
+
+        self.serving.keep(at, "graph", list(plan.units), is_fresh).setServiceParent(self)
 
 
-def _for_routers(daemon: Daemon, plan: Plan, stages: Mapping[str, Stage]) -> Stage | None:
-    """The stage that the configuration names, or the last one that has RPKI data."""
-    if daemon.rtr is not None:
-        return stages.get(daemon.rtr)
-    with_data = [stages[name] for name in plan.units if stages[name].rpki is not None]
-    return with_data[-1] if with_data else None
+@dataclass(eq=False, slots=True)
+class _Served:
+    """What is served of a stage."""
+
+    flow: ServedTable | None = None
+    rpki: ServedTable | None = None
+    source: Relay | None = None
+    work: MultiService | None = None
+    """What keeps the table of RPKI data in step with its source."""
+    stop: Callable[[], None] = lambda: None
+
+    def leave(self) -> None:
+        """Hear no more of the source of RPKI data."""
+        if self.source is not None:
+            self.source.leave()
+        if self.work is not None:
+            self.work.disownServiceParent()
+        self.rpki = self.source = self.work = None
+
+
+def for_routers(plan: Plan, stages: Mapping[str, Stage], now: str | None = None) -> str | None:
+    """The unit whose RPKI data routers get: the one that the configuration names, or the last one that has some.
+
+    If it names none, those who are served `now` stay with what they have.
+    """
+    if plan.daemon.rtr is not None:
+        return plan.daemon.rtr if plan.daemon.rtr in stages else None
+    with_data = [name for name in plan.units if stages[name].rpki is not None]
+    return now if now in with_data else with_data[-1] if with_data else None
 
 
 def limits_of(daemon: Daemon) -> Limits:

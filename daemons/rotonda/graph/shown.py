@@ -61,8 +61,10 @@ class Shelf:
         self._indexes: dict[int, AttributesIndex] = {}
 
     def of(self, stages: Mapping[str, Stage]) -> list[ShownRib]:
-        """All tables of these stages."""
-        return [self._shown(stage, stage.flow) for stage in stages.values() if stage.flow is not None]
+        """All tables of these stages; the indexes of stores that none of them has are given up."""
+        shown = [self._shown(stage, stage.flow) for stage in stages.values() if stage.flow is not None]
+        self._indexes = {id(rib.index.store): rib.index for rib in shown}
+        return shown
 
     def _shown(self, stage: Stage, flow: Flow) -> ShownRib:
         past = stage.past if isinstance(stage, PhysicalRibStage) else None

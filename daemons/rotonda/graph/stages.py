@@ -6,7 +6,7 @@ wests and another filter while it runs; whatever else changes makes another stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -15,7 +15,6 @@ from twisted.application.service import MultiService
 from twisted.logger import Logger
 
 from rotonda.bgp.raw import Accepts
-from rotonda.blocks.configs import MergeStrategy as Strategy
 from rotonda.blocks.configs import PhysicalRib, VirtualRib
 from rotonda.blocks.program import UnitBlock
 from rotonda.blocks.settings import FilterUse
@@ -23,8 +22,8 @@ from rotonda.filters.routes import PASS_ALL, RouteFilter
 from rotonda.flow.filtered import FilteredTable
 from rotonda.flow.joined import JoinedTable
 from rotonda.graph.flows import Flow, Surroundings
-from rotonda.graph.taps import Relay, joined_source
-from rotonda.rib.merge import MergeStrategy, MostRecent, WindowCount, WindowTime
+from rotonda.graph.merging import hash_sets, strategy_of
+from rotonda.graph.taps import Junction
 from rotonda.rib.past import Past
 from rotonda.units.served_source import ServedSource
 from rotonda.units.serving import new_history
@@ -32,6 +31,8 @@ from rotonda.units.sources import SourceUnit
 from rotonda.views.shown import Link
 from rotoro.table import Diff, History, Ingress
 from rotoro.table.ingress import MAX_NAME
+
+NO_FLOWS: Mapping[str, Flow] = {}
 
 
 class Filters(Protocol):
@@ -124,6 +125,8 @@ class RibStage(Stage):
         self._stops: list[Callable[[], None]] = []
         self._filters = filters
         self._begun = False
+        self._junction = Junction(self.title, around.reactor)
+        self._junction.setServiceParent(self)
 
     @property
     def complete(self) -> bool:
@@ -152,6 +155,8 @@ class RibStage(Stage):
         super().use(block, filters)
         filters.release(self.title)
         self.judge(self._filter(filters), again=True)
+        if not self._begun:
+            filters.when_ready(self.title, self._begin)
 
     def judge(self, filter: RouteFilter, again: bool) -> None:
         """Use another filter from now on; with `again`, for what is here already, too."""
@@ -160,17 +165,15 @@ class RibStage(Stage):
     def close(self) -> None:
         """Follow nobody any more."""
         self._leave()
+        self._junction.leave()
         super().close()
 
     def _relay(self, wests: Sequence[Stage]) -> None:
         """Pass on what these know of RPKI."""
         sources = [west.rpki for west in wests if west.rpki is not None]
-        if not sources:
-            self.rpki = None
-        elif isinstance(self.rpki, Relay):
-            self.rpki.use(joined_source(self.title, sources))
-        else:
-            self.rpki = Relay(name=self.title, of=joined_source(self.title, sources))
+        if sources or self.rpki is not None:
+            self._junction.join(sources)
+        self.rpki = self._junction.source if sources else None
 
     def _filter(self, filters: Filters) -> RouteFilter:
         config = self.block.config
@@ -184,22 +187,27 @@ class RibStage(Stage):
             stop()
         self._stops = []
 
-    def _join(self, table: JoinedTable, wests: Sequence[Stage]) -> None:
+    def _join(self, table: JoinedTable, wests: Sequence[Stage], before: Mapping[str, Flow] = NO_FLOWS) -> None:
         self._leave()
-        self._stops = join(table, wests)
+        self._stops = join(table, wests, before)
 
 
-def join(table: JoinedTable, wests: Sequence[Stage]) -> list[Callable[[], None]]:
-    """Have a table follow those of these wests; returns what ends that."""
-    flows = [(west.title, west.flow) for west in wests if west.flow is not None]
-    table.follow([name for name, _ in flows])
+def join(table: JoinedTable, wests: Sequence[Stage], before: Mapping[str, Flow] = NO_FLOWS) -> list[Callable[[], None]]:
+    """Have a table follow those of these wests, where it followed those before; returns what ends that."""
+    flows = flows_of(wests)
+    table.follow(list(flows), [name for name, flow in flows.items() if before.get(name) is not flow])
     stops = []
-    for name, flow in flows:
+    for name, flow in flows.items():
         hear = partial(_hear, table, name, flow)
         stops.append(flow.history.subscribe(hear))
         if flow.history.ready:
             hear(None)
     return stops
+
+
+def flows_of(wests: Sequence[Stage]) -> dict[str, Flow]:
+    """The tables of those that have one, by their names."""
+    return {west.title: west.flow for west in wests if west.flow is not None}
 
 
 def _hear(table: JoinedTable, west: str, flow: Flow, diff: Diff | None) -> None:
@@ -215,12 +223,16 @@ class PhysicalRibStage(RibStage):
         assert isinstance(config, PhysicalRib)
         assert self.flow is not None
         self.joined = JoinedTable(self.flow.history, (), self.filter)
-        self.past = Past(self.flow.store, strategy_of(config.merge_strategy))
+        merging, record = config.merge_strategy, self.flow.record
+        self.past = Past(self.flow.store, strategy_of(merging, record), hash_sets(merging, record))
         self.flow.history.subscribe(self._remember)
+        self._followed: Mapping[str, Flow] = NO_FLOWS
 
     def begin(self) -> None:
         """Join the tables of the wests."""
-        self._join(self.joined, self.wests)
+        before, self._followed = self._followed, flows_of(self.wests)
+        if not self._stops or list(before.items()) != list(self._followed.items()):
+            self._join(self.joined, self.wests, before)
 
     def judge(self, filter: RouteFilter, again: bool) -> None:
         """What is stored stays as it is unless it is to be judged again."""
@@ -237,6 +249,7 @@ class PhysicalRibStage(RibStage):
     def close(self) -> None:
         """Nothing is kept any more."""
         super().close()
+        self.joined.close()
         self.past.close()
 
     def _remember(self, diff: Diff) -> None:
@@ -253,18 +266,23 @@ class VirtualRibStage(RibStage):
     def __init__(self, block: UnitBlock, around: Surroundings, filters: Filters) -> None:
         super().__init__(block, around, filters)
         self.table: FilteredTable | None = None
+        self._joined = JoinedTable(new_history(), ())
+        self._followed: Sequence[Flow] = ()
 
     def begin(self) -> None:
         """Show the tables of the wests."""
-        flows = [west.flow for west in self.wests if west.flow is not None]
-        joined = JoinedTable(new_history(), ())
-        self._join(joined, self.wests if len(flows) > 1 else ())
+        flows = list(flows_of(self.wests).values())
+        if self.table is not None and flows == self._followed:
+            return
+        before, self._joined, self._followed = self._joined, JoinedTable(new_history(), ()), flows
+        self._join(self._joined, self.wests if len(flows) > 1 else ())
         if self.table is not None:
             self.table.leave()
         assert self.flow is not None
-        self.table = FilteredTable(
-            flows[0].history if len(flows) == 1 else joined.history, self.filter, self.flow.history
-        )
+        west = flows[0].history if len(flows) == 1 else self._joined.history
+        self.table = FilteredTable(west, self.filter, self.flow.history)
+        before.close()
+        before.history.close()
 
     def judge(self, filter: RouteFilter, again: bool) -> None:
         """Show the table through this filter."""
@@ -277,11 +295,5 @@ class VirtualRibStage(RibStage):
         if self.table is not None:
             self.table.leave()
         super().close()
-
-
-def strategy_of(config: Strategy) -> MergeStrategy:
-    """A merge strategy as RIBs have it."""
-    window = config.overwrite
-    if window.count is not None:
-        return MergeStrategy(config.hash, WindowCount(window.count))
-    return MergeStrategy(config.hash, MostRecent() if window.seconds is None else WindowTime(window.seconds))
+        self._joined.close()
+        self._joined.history.close()

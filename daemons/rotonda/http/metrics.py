@@ -180,7 +180,11 @@ def _of_tls(served: Served) -> Iterator[Metric]:
 def _of_filters(filters: Sequence[Filtered]) -> Iterator[Metric]:
     labels = ("unit", "filter")
     names = [(each.unit, each.filter) for each in filters]
-    for name, text in (("seen", "Records looked at."), ("accepted", "Records accepted."), ("rejected", "Not accepted.")):
+    for name, text in (
+        ("seen", "Records looked at."),
+        ("accepted", "Records accepted."),
+        ("rejected", "Not accepted."),
+    ):
         values = dict.fromkeys(names, 0)
         for each in filters:
             values[each.unit, each.filter] += getattr(each, name)

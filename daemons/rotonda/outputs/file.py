@@ -17,7 +17,7 @@ from typing import Any
 from msgspec.json import encode
 
 from rotonda.blocks.literals import quoted
-from rotonda.blocks.types import BOOL, STRING, ListType, RecordType, Type
+from rotonda.blocks.types import BOOL, DURATION, FLOAT, STRING, WHOLE_NUMBERS, ListType, RecordType, Type
 from rotonda.blocks.values import RecordValue
 from rotonda.filters.written import plain, words
 from rotonda.outputs.stream import CannotWrite, Line
@@ -64,11 +64,9 @@ def _cell(type: Type) -> Callable[[Any], str]:
     if isinstance(type, ListType):
         item = _cell(type.item)
         return lambda value: " ".join(map(item, value))
-    return words(type) if type == BOOL else _plain_text(plain(type))
-
-
-def _plain_text(write: Callable[[Any], Any]) -> Callable[[Any], str]:
-    return lambda value: str(write(value))
+    if type == BOOL:
+        return words(type)
+    return str if type in _NUMBERS else plain(type)
 
 
 def one_line(text: str) -> str:
@@ -80,6 +78,9 @@ def one_line(text: str) -> str:
     if text.isprintable() and "\\" not in text:
         return text
     return quoted(text)[1:-1].replace('\\"', '"')
+
+
+_NUMBERS: set[Type] = {*WHOLE_NUMBERS, FLOAT, DURATION}
 
 
 class _Echo:

@@ -12,18 +12,15 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from rotonda.blocks.check import check
-from rotonda.blocks.places import Source
 from rotonda.blocks.program import Program
 from rotonda.blocks.render import text
+from rotonda.cli.files import Unreadable, read
 from rotonda.graph.instance import Instance
 from rotonda.graph.plan import CannotRun
 from rotonda.graph.server import limits_of
 from rotonda.services.limits import enough_descriptors
 from rotonda.services.privileges import Privileges
 from rotonda.units.hangup import Hangup
-
-MOST_OCTETS = 4 << 20
-"""Of a file; what is more is no configuration."""
 
 
 class BadFile(Exception):
@@ -33,15 +30,9 @@ class BadFile(Exception):
 def read_program(path: Path) -> Program:
     """The program of a file. Raises BadFile."""
     try:
-        with path.open("rb") as file:
-            octets = file.read(MOST_OCTETS + 1)
-        source = Source(str(path), octets.decode("utf-8"))
-    except OSError as wrong:
-        raise BadFile(f"{path}: {wrong.strerror or wrong}") from None
-    except UnicodeDecodeError as wrong:
-        raise BadFile(f"{path}: not UTF-8 at octet {wrong.start}") from None
-    if len(octets) > MOST_OCTETS:
-        raise BadFile(f"{path}: longer than {MOST_OCTETS:,} octets")
+        source = read(str(path))
+    except Unreadable as wrong:
+        raise BadFile(str(wrong)) from None
     program, found = check(source)
     if program is None:
         raise BadFile(text(source, found))
@@ -56,7 +47,7 @@ class GraphDaemon(MultiService):
     def __init__(self, reactor: Any, path: Path, instance: str | None) -> None:
         super().__init__()
         self._path = path
-        self._reading = False
+        self._reading = self._again = False
         self.instance = Instance(reactor, read_program(path), instance)
         self.instance.setServiceParent(self)
         Hangup(reactor).setServiceParent(self)
@@ -64,6 +55,7 @@ class GraphDaemon(MultiService):
     def reopen(self) -> None:
         """Read the file again, and run what it says now, or run on as before."""
         if self._reading:
+            self._again = True
             return
         self._reading = True
         done = ensureDeferred(self._reload())
@@ -78,6 +70,9 @@ class GraphDaemon(MultiService):
             self.log.info("{path} is in force: units {told}", path=self._path, told=told)
         finally:
             self._reading = False
+            if self._again:
+                self._again = False
+                self.reopen()
 
 
 def graph_daemon(reactor: Any, options: usage.Options) -> GraphDaemon:

@@ -88,11 +88,18 @@ class NumberColumn:
         distinct, _ = self._index
         numbers = np.full(len(keys), NONE, np.int64)
         if len(distinct) and len(keys):
-            wanted = np.asarray(keys, distinct.dtype if isinstance(keys, list | tuple) else None)
+            wanted, possible = (keys, True) if isinstance(keys, np.ndarray) else self._fitting(keys)
             at = np.minimum(np.searchsorted(distinct, wanted), len(distinct) - 1)
-            there = distinct[at] == wanted
+            there = (distinct[at] == wanted) & possible
             numbers[there] = at[there]
         return numbers
+
+    def _fitting(self, keys: Sequence[Value]) -> tuple[NDArray[Any], Mask]:
+        """Values as numbers of this column, and which of them can be any."""
+        dtype = self.values.dtype
+        kinds, most = (int | float, float("inf")) if dtype.kind == "f" else (int, (1 << 8 * dtype.itemsize) - 1)
+        possible = np.array([isinstance(key, kinds) and 0 <= key <= most for key in keys])
+        return np.array([key if fits else 0 for key, fits in zip(keys, possible, strict=True)], dtype), possible
 
     @cached_property
     def _index(self) -> tuple[NDArray[Any], Groups]:

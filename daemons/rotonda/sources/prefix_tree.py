@@ -88,6 +88,11 @@ class PrefixTree:
         """The length of each prefix."""
         return self._parts.lengths
 
+    @property
+    def parents(self) -> Numbers:
+        """The number of the longest other prefix that covers each one, or NONE."""
+        return self._parents
+
     def exact(self, keys: Keys) -> Numbers:
         """The number of each of these prefixes, or NONE."""
         found = self._before(keys, _Parts(keys))

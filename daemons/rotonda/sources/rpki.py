@@ -19,8 +19,10 @@ from rotonda.rpki.path_tables import PathTable, verify_paths
 from rotonda.rpki.paths import Direction, Path, verify_path
 from rotonda.rpki.records import VRP4 as ROWS4
 from rotonda.rpki.records import VRP6 as ROWS6
+from rotonda.rpki.validation import ValidatedSet
 from rotonda.sources.columns import Keys, NumberColumn, PrefixColumn
 from rotonda.sources.found import Found
+from rotonda.sources.origin_table import OriginTable
 from rotonda.sources.prefix_tree import Mask, Numbers
 from rotonda.sources.table import TableView
 from rotoro.table import VRP4, VRP6, Snapshot
@@ -30,6 +32,10 @@ _PATH_STATES = tuple(Constant(PATH_STATE.name, name) for name in PATH_STATE.cons
 _DIRECTIONS = dict(zip(DIRECTION.constants, (Direction.UPSTREAM, Direction.DOWNSTREAM), strict=True))
 
 
+MANY_ROUTES = 1 << 14
+"""From so many on, it is worth the while to make an index of the VRPs."""
+
+
 class RpkiView(SourceView):
     """The VRPs and ASPAs of one moment. `aspas` may be what `rotonda.rib.validated` keeps from moment to moment."""
 
@@ -37,7 +43,6 @@ class RpkiView(SourceView):
         self._snapshot = snapshot
         self._aspas = aspas
         self.version = version
-        self._validated = validated_set(snapshot)
 
     # --- judging -----------------------------------------------------------------------------------------------------
 
@@ -48,7 +53,10 @@ class RpkiView(SourceView):
 
     def validate_column(self, prefixes: NDArray[np.bytes_], origins: NDArray[np.uint32]) -> NDArray[np.uint8]:
         """The states of prefixes with their origins, as places among the constants of `types.ROV`."""
-        return self._validated.validate_table(prefixes, origins)
+        index = "_origins4" if prefixes.dtype.itemsize == 5 else "_origins6"
+        if len(prefixes) < MANY_ROUTES and index not in vars(self):
+            return self._validated.validate_table(prefixes, origins)
+        return (self._origins4 if prefixes.dtype.itemsize == 5 else self._origins6).states(prefixes, origins)
 
     def verify(self, path: AsPath, direction: Constant) -> Constant:
         """What the ASPAs say of a path."""
@@ -95,6 +103,18 @@ class RpkiView(SourceView):
     def contains_column(self, field: str, keys: Keys) -> Mask:
         """Which values a VRP has in this field."""
         return self._vrps.contains_column(field, keys)
+
+    @cached_property
+    def _validated(self) -> ValidatedSet:
+        return validated_set(self._snapshot)
+
+    @cached_property
+    def _origins4(self) -> OriginTable:
+        return OriginTable(self._snapshot.records(VRP4).keys)
+
+    @cached_property
+    def _origins6(self) -> OriginTable:
+        return OriginTable(self._snapshot.records(VRP6).keys)
 
     @cached_property
     def _vrps(self) -> TableView:

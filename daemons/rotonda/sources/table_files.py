@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO, StringIO
 from operator import attrgetter
@@ -91,15 +91,15 @@ class _Columns:
         self.values = [[] for _ in self.type.fields]
         self.readers = [field_reader(own) for own in self.type.fields]
 
-    def add(self, cells: Sequence[Sequence[Any]], places: Sequence[str] | range) -> None:
-        """The next records: the cells of each field, and what each record is called."""
+    def add(self, cells: Sequence[Sequence[Any]], numbers: Sequence[int], what: str = "line") -> None:
+        """The next records: the cells of each field, and the number of the line or record of each."""
         for own, read, column, values in zip(self.type.fields, self.readers, cells, self.values, strict=True):
-            self._add(own.name, read, column, values, places)
+            self._add(own.name, read, column, values, lambda at: f"{what} {numbers[at]}")
         if self.values and len(self.values[0]) > MOST_RECORDS:
             self.refuse(f"more than {MOST_RECORDS:,} records")
 
     def _add(
-        self, name: str, read: Reader, cells: Sequence[Any], values: list[Value], places: Sequence[str] | range
+        self, name: str, read: Reader, cells: Sequence[Any], values: list[Value], place: Callable[[int], str]
     ) -> None:
         first, end = len(values), len(values) + len(cells)
         rest = iter(cells)
@@ -108,7 +108,7 @@ class _Columns:
                 values.extend(map(read, rest))
             except ValueError as wrong:
                 values.append(None)
-                self.problem(f"{_place(places[len(values) - first - 1])}: {name}: {wrong}")
+                self.problem(f"{place(len(values) - first - 1)}: {name}: {wrong}")
 
     def problem(self, what: str) -> None:
         """Something is wrong, and more may be found."""
@@ -128,10 +128,6 @@ class _Columns:
         if self.problems:
             raise BadTable(self.problems, self.count)
         return self.values
-
-
-def _place(place: str | int) -> str:
-    return place if isinstance(place, str) else f"record {place}"
 
 
 def _line(octets: bytes, offset: int) -> int:
@@ -158,7 +154,7 @@ def _read_csv(octets: bytes, columns: _Columns) -> list[list[Value]]:
         places = _columns_of(next(rows, []), columns)
         width = places.pop()
         for numbers, chunk in _chunks(rows, width, columns):
-            columns.add([[row[place] for row in chunk] for place in places], [f"line {line}" for line in numbers])
+            columns.add([[row[place] for row in chunk] for place in places], numbers)
     except csv.Error as wrong:
         columns.refuse(f"line {rows.line_num}: {wrong}")
     return columns.done()
@@ -248,7 +244,7 @@ def _read_json(octets: bytes, columns: _Columns) -> list[list[Value]]:
             _tell_doubles(bytes(raw), f"record {number}", columns)
     for first in range(0, len(records), _CHUNK):
         chunk = records[first : first + _CHUNK]
-        columns.add(objects.cells(chunk), range(first + 1, first + 1 + len(chunk)))
+        columns.add(objects.cells(chunk), range(first + 1, first + 1 + len(chunk)), "record")
     return columns.done()
 
 
@@ -258,7 +254,7 @@ def _read_lines(octets: bytes, columns: _Columns) -> list[list[Value]]:
     objects = _Objects(octets, columns.type)
     decode = msgspec.json.Decoder(objects.record).decode
     doubles = objects.has_twice(octets, octets.count(b"\n") + 1)
-    places: list[str] = []
+    numbers: list[int] = []
     records: list[Any] = []
     for number, line in enumerate(BytesIO(octets), 1):
         if not line.strip():
@@ -268,13 +264,13 @@ def _read_lines(octets: bytes, columns: _Columns) -> list[list[Value]]:
         except _UNREADABLE as wrong:
             columns.problem(_told(wrong, line, f"line {number}"))
             continue
-        places.append(f"line {number}")
+        numbers.append(number)
         if doubles:
-            _tell_doubles(line, places[-1], columns)
+            _tell_doubles(line, f"line {number}", columns)
         if len(records) == _CHUNK:
-            columns.add(objects.cells(records), places)
-            places, records = [], []
-    columns.add(objects.cells(records), places)
+            columns.add(objects.cells(records), numbers)
+            numbers, records = [], []
+    columns.add(objects.cells(records), numbers)
     return columns.done()
 
 
@@ -297,7 +293,8 @@ def _told(wrong: Exception, octets: bytes, place: str = "") -> str:
         return f"{place}: {found['field'] + ': ' if found['field'] else ''}{cut(found['what'], 200)}"
     offset = _OFFSET.search(told)
     if not place:
-        place = f"line {_line(octets, int(offset[1])) if offset else 1}"
+        end = len(octets) if "truncated" in told else 0
+        place = f"line {_line(octets, int(offset[1]) if offset else end)}"
     return f"{place}: {cut(told, 200)}"
 
 

@@ -60,9 +60,10 @@ class SourceUnit:
         """Those of them whose data is in what it says now."""
         return [source for source in self.west if source.state.usable]
 
-    def subscribe(self, listener: Listener) -> None:
-        """Have a listener told of each change of the state or of the data, from now on."""
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have a listener told of each change of the state or of the data, until the returned function is called."""
         self._east.append(listener)
+        return lambda: self._east.remove(listener) if listener in self._east else None
 
     def start(self, parent: MultiService, reactor: Any) -> None:
         """Work when the parent does, by the clock of the reactor."""
@@ -98,7 +99,7 @@ class SourceUnit:
             self._say(state)
         known = NO_CHANGE if snapshot is self.snapshot else diff if self.snapshot is not None else None
         self.state, self.snapshot = state, snapshot
-        for listener in self._east:
+        for listener in list(self._east):
             self._pass_on(listener, News(state, snapshot, None if listener in self._lost else known))
 
     def _pass_on(self, listener: Listener, news: News) -> None:

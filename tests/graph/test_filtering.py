@@ -1,0 +1,206 @@
+"""Filters of units with the data sources that they ask: which change, are late, or fail."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from rotonda.graph import filtering
+from rotonda.graph.instance import Instance
+
+from rotoro.table import Diff
+from tests.graph.worlds import SEVERAL, GraphCase
+
+A, B, C = "10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24"
+
+VALID = """
+filter-map valid {
+    define { rx_tx route: Route; use vrps; }
+    action tell { lines.send({ prefix: route.prefix }); }
+    term invalid { match { vrps.validate(route.prefix, route.origin_asn) == INVALID; } }
+    apply { filter match invalid matching { tell; return reject; }; accept; }
+}
+data-source vrps: Rpki with config { related: val };
+output-stream lines: File with config { path: "FOLDER/lines.jsonl", rx: Line { prefix: Prefix } };
+unit rib: PhysicalRib with config { filter_map: valid };
+unit view: VirtualRib with config { filter_map: valid };
+unit all: PhysicalRib with config { };
+instance i: Daemon with config { graph: [ w1 -> rib, w1 -> all -> view, val -> all ] };
+"""
+LISTED = """
+filter-map listed {
+    define { rx_tx route: Route; use customers; }
+    apply { filter match customers.exact_match(route.prefix).matches matching { return accept; }; reject; }
+}
+data-source customers: Table with config {
+    source_file: "FOLDER/customers.json", check_update_interval: SECONDS(5), mode: MODE,
+    contains: Row { prefix: Prefix },
+};
+unit rib: PhysicalRib with config { filter_map: listed };
+unit view: VirtualRib with config { filter_map: listed };
+unit all: PhysicalRib with config { };
+instance i: Daemon with config { graph: [ w1 -> rib, w1 -> all -> view ] };
+"""
+KNOWN = """
+filter-map known {
+    define { rx_tx route: Route; use others; }
+    apply { filter match others.exact_match(route.prefix).matches matching { return accept; }; reject; }
+}
+data-source others: Rib with config { related: other };
+unit other: PhysicalRib with config { };
+unit rib: PhysicalRib with config { filter_map: known };
+unit view: VirtualRib with config { filter_map: known };
+unit all: PhysicalRib with config { };
+instance i: Daemon with config { graph: [ w1 -> rib, w1 -> all -> view, w2 -> other ] };
+"""
+FAILING = """
+filter-map first-of-two {
+    define { rx_tx route: Route; }
+    apply {
+        filter match route.as_path.first() == AS1 matching { return accept; };
+        reject;
+    }
+}
+unit rib: PhysicalRib with config { filter_map: first-of-two, on_failure: POLICY };
+instance i: Daemon with config { graph: [ w1 -> rib ] };
+"""
+
+
+class FilteringCase(GraphCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def begin(self, words: str) -> Instance:
+        return self.run_program(SEVERAL + words.replace("FOLDER", str(self.folder)))
+
+    def lines(self) -> list[str]:
+        """What was sent to the file."""
+        self.reactor.advance(2)
+        path = self.folder / "lines.jsonl"
+        return sorted(json.loads(line)["prefix"] for line in path.read_text().splitlines()) if path.exists() else []
+
+
+class RpkiTests(FilteringCase):
+    def test_waits_for_its_data(self) -> None:
+        """Nothing is judged before there is data, and then everything, once."""
+        made = self.begin(VALID)
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view"), self.held(made, "all")), ([], [], [A, B, C]))
+        self.assertEqual(sorted(set(made.missing()) & {"rib", "view", "all"}), ["all", "rib", "view"])
+        self.say(made, "val", (7, B, 16))
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A]))
+        self.assertEqual({each.unit: each.seen for each in made.filtered()}, {"rib": 3, "view": 3})
+        self.reactor.advance(60)
+        self.assertEqual({each.unit: each.seen for each in made.filtered()}, {"rib": 3, "view": 3})
+        self.assertEqual(self.lines(), [B, B, C, C])
+
+    def test_does_not_wait_for_ever(self) -> None:
+        made = self.begin(VALID)
+        self.announce(made, "w1", {A: (1,)})
+        self.reactor.advance(filtering.PATIENCE_SECONDS + 1)
+        self.assertEqual(self.held(made, "rib"), [])
+        (rib, _) = made.filtered()
+        self.assertEqual((rib.rejected, list(rib.failures.values())), (1, [1]))
+        self.say(made, "val", (7, B, 16))
+        self.reactor.advance(filtering.AGAIN_SECONDS + 0.1)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A]))
+
+    def test_changes(self) -> None:
+        """Stored routes are judged again a moment later, with nothing sent for what was told before."""
+        made = self.begin(VALID)
+        self.say(made, "val", (7, B, 16))
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        flow = made.stages["rib"].flow
+        assert flow is not None
+        told: list[Diff] = []
+        flow.history.subscribe(told.append)
+        self.say(made, "val", (7, B, 16), (2, B, 16), (3, B, 24))
+        self.assertEqual(self.held(made, "rib"), [A])
+        self.reactor.advance(filtering.AGAIN_SECONDS + 0.1)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A, B, C], [A, B, C]))
+        self.assertEqual([diff.count for diff in told], [2])
+        self.say(made, "val", (7, B, 16))
+        self.reactor.advance(filtering.AGAIN_SECONDS + 0.1)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A]))
+        self.assertEqual(self.lines(), [B, B, C, C])
+
+
+class TableTests(FilteringCase):
+    def write(self, *prefixes: str) -> None:
+        unfinished = self.folder / "unfinished"
+        unfinished.write_text(json.dumps([{"prefix": prefix} for prefix in prefixes]))
+        unfinished.replace(self.folder / "customers.json")
+
+    def changed(self, mode: str) -> Instance:
+        """A table of one row, of two a while later."""
+        self.write(A)
+        made = self.begin(LISTED.replace("MODE", mode))
+        self.announce(made, "w1", {A: (1,), B: (2,)})
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A]))
+        self.write(A, B)
+        self.reactor.pump([1.0] * 8)
+        return made
+
+    def test_active(self) -> None:
+        made = self.changed("ACTIVE")
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A, B], [A, B]))
+
+    def test_passive(self) -> None:
+        """What is stored stays; what comes is judged anew. A virtual RIB stores no verdicts."""
+        made = self.changed("PASSIVE")
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A]))
+        self.reactor.advance(filtering.LATER_SECONDS)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A, B]))
+        self.announce(made, "w1", {A: (1,), B: (2, 3)})
+        self.assertEqual(self.held(made, "rib"), [A, B])
+
+
+class RibTests(FilteringCase):
+    def test_view_of_a_rib(self) -> None:
+        made = self.begin(KNOWN)
+        self.announce(made, "w1", {A: (1,), B: (2,)})
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([], []))
+        self.announce(made, "w2", {B: (9,)}, peer=2)
+        self.reactor.advance(0.1)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([], []))
+        self.reactor.advance(filtering.LATER_SECONDS)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([], [B]))
+        self.announce(made, "w1", {A: (1,), B: (2, 3)})
+        self.assertEqual(self.held(made, "rib"), [B])
+
+
+class FailureTests(FilteringCase):
+    def outcome(self, policy: str) -> tuple[list[str], list[str], int]:
+        made = self.begin(FAILING.replace("POLICY", policy))
+        self.announce(made, "w1", {A: (1, 2), B: ()})
+        (told,) = made.filtered()
+        self.assertEqual(told.seen, 2)
+        return self.held(made, "rib"), list(told.failures), told.rejected
+
+    def test_policies(self) -> None:
+        """The first AS of an empty path is missing."""
+        accepted, where, rejected = self.outcome("ACCEPT")
+        self.assertEqual((accepted, len(where), rejected), ([A, B], 1, 0))
+        line = (SEVERAL + FAILING).splitlines().index(
+            next(own for own in FAILING.splitlines() if ".first()" in own)
+        ) + 1
+        self.assertIn(f"test.blocks:{line}:", where[0])
+        self.assertEqual(self.outcome("REJECT"), ([A], where, 1))
+
+
+class ReleaseTests(FilteringCase):
+    def test_nothing_is_left(self) -> None:
+        made = self.begin(VALID)
+        self.say(made, "val", (7, B, 16))
+        self.announce(made, "w1", {A: (1,)})
+        self.say(made, "val", (7, B, 17))
+        (source,) = made.filters.sources.values()
+        self.assertEqual(len(source.listeners), 2)
+        for unit in ("rib", "view"):
+            made.filters.release(unit)
+        self.assertEqual((source.listeners, made.filtered()), ([], []))
+        self.reactor.advance(60)
