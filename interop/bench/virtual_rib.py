@@ -149,9 +149,9 @@ def round_of(folder: Path, given: Input) -> dict[str, float]:
     for name, (rest, graph) in (("without data", WITHOUT_DATA), ("alone", ALONE), ("on top", ON_TOP), ("in it", IN_IT)):
         with running(folder, given, rest, graph) as own:
             found[name] = own.rest(["stored", "shown"] if name == "on top" else ["stored"])
+            found[f"records {name}"] = own.records()["shown" if name == "on top" else "stored"]
             if name in ("on top", "in it"):
                 found[f"changed {name}"] = own.change()
-            found[f"records {name}"] = own.records()["shown" if name == "on top" else "stored"]
     return found
 
 
@@ -189,7 +189,8 @@ def _report(rounds: Sequence[Mapping[str, float]], table: Table) -> str:
     rows = [
         ["physical RIB", report.seconds(without), "", f"{found['records without data']:,.0f}"],
         ["physical RIB, RPKI data", report.seconds(alone), "1", f"{found['records alone']:,.0f}"],
-        ["with a virtual RIB on top", report.seconds(on_top), f"{on_top / alone:.2f}", f"{found['records on top']:,.0f}"],
+        ["with a virtual RIB on top", report.seconds(on_top), f"{on_top / alone:.2f}",
+         f"{found['records on top']:,.0f}"],
         ["the same, RPKI data not counted", report.seconds(on_top - alone + without),
          f"{(on_top - alone + without) / without:.2f}", ""],
         ["the filter in the physical RIB", report.seconds(found["in it"]), f"{found['in it'] / alone:.2f}",

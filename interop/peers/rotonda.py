@@ -37,7 +37,7 @@ sources = ["rib"]
 
 
 def start(folder: Path, file: Path, http: int, script: str = "") -> Daemon:
-    """Read that MRT file into a RIB that is asked on the port `http`, through the filters of a script, if there is one."""
+    """Read that MRT file into a RIB that is asked on the port `http`, through the filters of a script in Roto."""
     configuration = folder / "rotonda.toml"
     filters = folder / "filters.roto"
     filters.write_text(script)

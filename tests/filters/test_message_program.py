@@ -128,6 +128,22 @@ class SameTests(SynchronousTestCase):
         for accepts in (False, True):
             self.assertGreater(len(self.compare(BMP_FILTER, raw, accepts)), 0)
 
+    def test_a_filter_of_bgp_on_bmp(self) -> None:
+        """It sees the BGP messages, with all their fields, and lets everything pass that has none."""
+        typed = lowered(
+            "filter tested { define { rx message: RawBgpMessage; } apply {"
+            ' filter match message.kind == "UPDATE" && message.peer_asn == AS64500 && message.length < 60 matching {'
+            " reject; }; accept; } }"
+        )
+        counts = FilterCounts()
+        tested = MessageFilter(typed, {}, SmallWorld, False, counts)
+        short, long = made.update(made.prefix(1)), made.update(b"".join(made.prefix(n) for n in range(20)))
+        octets = [made.monitoring(PEER, short), made.monitoring(PEER, long), made.peer_up(PEER), made.peer_down(PEER)]
+        octets += [made.initiation(), made.statistics(PEER), b"\3\0"]
+        accepted = [tested(RawMessage(Protocol.BMP, each, SPEAKER, 100)) for each in octets]
+        self.assertEqual(accepted, [False, True, True, True, True, True, True])
+        self.assertEqual((counts.seen, counts.rejected, len(counts.failures)), (2, 1, 0))
+
     def test_arguments_are_needed(self) -> None:
         typed = lowered(BGP_FILTER)
         with self.assertRaisesRegex(ValueError, "needs most"):

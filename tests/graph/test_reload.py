@@ -133,6 +133,18 @@ class ReloadTests(GraphCase):
         self.say(self.made, "val", (7, B, 16), (8, B, 16))
         self.assertEqual(self.made.history.snapshot.count, 2)
 
+    def test_whose_data_routers_get(self) -> None:
+        """The last unit that has some; those who are served stay with theirs, unless another one is named."""
+        self.assertEqual(self.made.server.routers, "view")
+        more = ("one -> view", "one -> view -> more"), ("unit one:", "unit more: VirtualRib with config { }; unit one:")
+        self.change(*more)
+        self.assertEqual(self.made.server.routers, "view")
+        server = self.made.server
+        self.change(*more, ("listen: 0", "rtr: val, listen: 0"))
+        self.assertEqual(self.made.server.routers, "val")
+        self.assertIsNot(self.made.server, server)
+        self.assertEqual(self.made.history.snapshot.count, 1)
+
     def test_new_filter_of_a_new_unit(self) -> None:
         words = WORDS.replace("one -> view", "one -> view -> more")
         words += FILTER.partition("output-stream")[0].replace("short", "long").replace("<= 16", "> 8")

@@ -51,24 +51,8 @@ def key_of(prefix: str) -> bytes:
     return network.network_address.packed + bytes([network.prefixlen]) + bytes(4)
 
 
-class GraphCase(SynchronousTestCase):
-    """A test of one instance."""
-
-    def setUp(self) -> None:
-        self.reactor = MemoryReactorClock()
-        self.now = NOW
-
-    def run_program(self, words: str, name: str | None = None) -> Instance:
-        """Run an instance of this file."""
-        made = Instance(self.reactor, program_of(words), name, lambda: self.now, maybeDeferred)
-        made.privilegedStartService()
-        made.startService()
-        self.addCleanup(made.stopService)
-        return made
-
-    def reload(self, instance: Instance, words: str) -> str:
-        """Have it run this file from now on."""
-        return self.successResultOf(ensureDeferred(instance.reload(program_of(words))))
+class Hands:
+    """What a test does to an instance, and sees of it."""
 
     def announce(self, instance: Instance, unit: str, rows: Rows, peer: int = 1, time: int = 0) -> None:
         """The table of a connector is this now: routes of one peer."""
@@ -102,3 +86,23 @@ class GraphCase(SynchronousTestCase):
                 key = records.key(row)
                 found.append(str(ip_network((key[:-5], key[-5]))))
         return sorted(found)
+
+
+class GraphCase(Hands, SynchronousTestCase):
+    """A test of one instance."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.now = NOW
+
+    def run_program(self, words: str, name: str | None = None) -> Instance:
+        """Run an instance of this file."""
+        made = Instance(self.reactor, program_of(words), name, lambda: self.now, maybeDeferred)
+        made.privilegedStartService()
+        made.startService()
+        self.addCleanup(made.stopService)
+        return made
+
+    def reload(self, instance: Instance, words: str) -> str:
+        """Have it run this file from now on."""
+        return self.successResultOf(ensureDeferred(instance.reload(program_of(words))))

@@ -17,6 +17,7 @@ from rotonda.blocks.configs import (
     LocalExceptions,
     MergeUnit,
     PhysicalRib,
+    RotoroLink,
     Router,
     RtrConnector,
     VirtualRib,
@@ -241,8 +242,8 @@ def takes_rpki(config: Config) -> bool:
 def _fits(giver: UnitBlock, taker: UnitBlock) -> bool:
     if isinstance(giver.config, RPKI_ONLY):
         return takes_rpki(taker.config)
-    if isinstance(taker.config, POLICIES):  # the RPKI data of a RIB
-        return isinstance(giver.config, PhysicalRib)
+    if isinstance(taker.config, POLICIES):  # the RPKI data that a RIB or a link has beside its routes
+        return isinstance(giver.config, PhysicalRib | RotoroLink)
     return giver.gives == taker.takes
 
 

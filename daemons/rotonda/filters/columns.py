@@ -6,6 +6,7 @@ Whatever has no form for columns here is asked record by record (`Single`), of a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,10 @@ from rotonda.blocks.typed import (
     Or,
     SourceOf,
 )
-from rotonda.blocks.types import FieldOf, ListType, RecordType, SourceType, Type
+from rotonda.blocks.types import FieldOf, ListType, RecordType, SourceType
 from rotonda.blocks.values import Constant, Prefix, PrefixMatch, Value
 from rotonda.filters.answers import OBJECTS, Answer, Places, addresses, cell, column, form
-from rotonda.filters.batches import Kind, RowBatch, SetBatch
+from rotonda.filters.batches import Kind, Numbers, RowBatch, SetBatch
 from rotonda.filters.changes import LISTS, large_octets
 from rotonda.filters.generated import Question, question
 from rotonda.filters.interpret import Evaluator, Failed
@@ -58,7 +59,8 @@ from rotonda.filters.nodes import (
 from rotonda.filters.prefix_ranges import PrefixRanges
 from rotonda.filters.route_record import MICROSECONDS
 from rotonda.filters.set_columns import NextHops, SetColumns
-from rotonda.filters.world import LOOK_UPS, SourceGone, SourceView, World
+from rotonda.filters.world import LOOK_UPS, SmallWorld, SourceGone, SourceView, World
+from rotoro.table import AttributeStore
 
 _OF_INGRESS = ("peer_id", "peer_asn", "peer_address", "peer_name", "router_id", "rib", "status")
 _OF_ROW = ("prefix", "path_id", "received")
@@ -72,6 +74,8 @@ class Nothing:
 
 
 NOTHING = Nothing()
+NOWHERE = SmallWorld()
+"""The world of what asks no data source, so that it holds on to none."""
 
 
 class Columns:
@@ -82,7 +86,11 @@ class Columns:
     ) -> None:
         """`changes` says whether what goes out may be another record than what came, although none is made anew."""
         self.places = Places()
-        self.memory = Memory(kind)
+        self._kind = kind
+        self._lasting = Memory(kind)
+        """Of what is the same in every world."""
+        self._own = Memory(kind)
+        """Of what asks data sources."""
         self._takes = takes
         self._is_route = takes == types.ROUTE
         self._arguments = arguments
@@ -90,23 +98,50 @@ class Columns:
         self._changes = changes
         self._nodes: dict[int, Node] = {}
         self._kept: list[Expr] = []
+        """Those that have a place by their identity, so that it stays theirs."""
         self._views: dict[str, SourceView | None] = {}
         self._depends: dict[int, Depends] = {}
+        self._asks: dict[int, bool] = {}
         self._questions: dict[int, Question] = {}
+
+    def in_world(self, world: World) -> Columns:
+        """The same for another world. What asks no data source is shared, with all that is remembered of it."""
+        made = copy(self)
+        made._world = world
+        made._own = Memory(self._kind)
+        made._nodes = {own: node for own, node in self._nodes.items() if not self._asks[own]}
+        made._questions = {own: asking for own, asking in self._questions.items() if not self._asks[own]}
+        made._views = {}
+        return made
 
     # --- what the rest is made of ------------------------------------------------------------------------------------
 
     def of_rows(self, wanted: Expr) -> Node:
         """The node of an expression, to be asked of rows."""
-        return self._at_rows(self._node(wanted), wanted.type)
+        return self._at_rows(wanted)
+
+    def prepare(self, store: AttributeStore, numbers: Numbers) -> None:
+        """Have the cheap answers ready for the sets with these numbers."""
+        self._lasting.prepare(store, numbers)
+        self._own.prepare(store, numbers)
 
     def question(self, wanted: Expr) -> Question:
         """What asks single records for the value of an expression."""
         found = self._questions.get(id(wanted))
         if found is None:
-            found = self._questions[id(wanted)] = question(wanted, self._arguments, self._world)
+            found = self._questions[id(wanted)] = question(wanted, self._arguments, self._world_of(wanted))
+        return found
+
+    def asks(self, wanted: Expr) -> bool:
+        """Whether a data source is asked for the value of an expression."""
+        found = self._asks.get(id(wanted))
+        if found is None:
+            found = self._asks[id(wanted)] = isinstance(wanted, SourceOf) or any(map(self.asks, parts_of(wanted)))
             self._kept.append(wanted)
         return found
+
+    def _world_of(self, wanted: Expr) -> World:
+        return self._world if self.asks(wanted) else NOWHERE
 
     def depends(self, wanted: Expr) -> Depends:
         """What an expression depends on."""
@@ -149,8 +184,8 @@ class Columns:
     def _node(self, wanted: Expr) -> Node:
         found = self._nodes.get(id(wanted))
         if found is None:
+            self.asks(wanted)  # also keeps it
             found = self._nodes[id(wanted)] = self._made(wanted)
-            self._kept.append(wanted)
         return found
 
     def _made(self, wanted: Expr) -> Node:
@@ -169,17 +204,18 @@ class Columns:
     def _single(self, wanted: Expr) -> Node:
         return Single(self.depends(wanted), wanted.type, self.places, self.question(wanted))
 
-    def _at_rows(self, node: Node, type: Type) -> Node:
-        if node.depends not in SETS or form(type) == OBJECTS:
+    def _at_rows(self, wanted: Expr) -> Node:
+        node = self._node(wanted)
+        if node.depends not in SETS or form(wanted.type) == OBJECTS:
             return node
-        return self.memory.remember(node, type)
+        return (self._own if self.asks(wanted) else self._lasting).remember(node, wanted.type)
 
     def _operands(self, *wanted: Expr, more: Depends = CONSTANT) -> list[Node]:
         """The nodes of several expressions that are looked at together: of sets, if all of them are."""
         nodes = [self._node(one) for one in wanted]
         if (joined(nodes) | more) in (CONSTANT, *SETS):
             return nodes
-        return [self._at_rows(node, one.type) for node, one in zip(nodes, wanted, strict=True)]
+        return list(map(self._at_rows, wanted))
 
     def _in_columns(self, wanted: Expr) -> Node | None:
         match wanted:
@@ -218,7 +254,7 @@ class Columns:
             return None
 
     def _constant_value(self, wanted: Expr) -> Any:
-        return Evaluator(self._arguments, self._world, NOTHING, NOTHING).value(wanted)
+        return Evaluator(self._arguments, self._world_of(wanted), NOTHING, NOTHING).value(wanted)
 
     # --- comparing ---------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +34,6 @@ from rotonda.filters.compiled_run import (
 from rotonda.filters.lists import Mask, Positions
 from rotonda.filters.made_records import MadeRecords
 from rotonda.filters.prefix_ranges import PrefixColumn
-from rotonda.filters.routes import RouteFilter
 from rotonda.filters.world import World
 from rotoro.table import AttributeStore, Records, RouteSlot
 
@@ -61,7 +61,7 @@ def compiled(
     store: AttributeStore | None = None,
     on_failure: str = REJECT,
     counts: FilterCounts | None = None,
-) -> RouteFilter:
+) -> CompiledFilter:
     """The filter, with its arguments, in a world that does not change.
 
     Records that it makes are kept in `store`; routes and changed records stay in the store that they came in. Raises
@@ -89,13 +89,25 @@ class CompiledFilter:
     ) -> None:
         assert isinstance(filter.takes, RecordType)
         self.counts = FilterCounts() if counts is None else counts
-        self._world = world
+        self.filter = filter
+        self.world = world
         self._kind = _kind(filter.takes)
         self._makes = _Making(filter, store) if filter.direction is Direction.TX else None
+        self.on_failure = on_failure
         self._accepts_failures = on_failure == ACCEPT and self._makes is None
         changes = filter.direction is Direction.RX_TX
         self._columns = Columns(filter.takes, arguments, world, self._kind, changes=changes)
+        self._changes: dict[int, ChangingSets] = {}
+        """What changes sets, by the step: the same in every world, as it is told all values."""
         self._steps = self._compiled(filter.steps)
+
+    def in_world(self, world: World) -> CompiledFilter:
+        """The same filter in another world. Both remember together what no data source is asked for."""
+        made = copy(self)
+        made.world = world
+        made._columns = self._columns.in_world(world)
+        made._steps = made._compiled(self.filter.steps)
+        return made
 
     def slot(self, slot: RouteSlot) -> RouteSlot:
         """The same, or the one of the records that are made."""
@@ -147,9 +159,12 @@ class CompiledFilter:
         failed = self._columns.places.failed(step.span)
         if self._makes is not None:
             return ChangingMade(step, failed)
-        if isinstance(self._kind, TypedRecords):
-            return ChangingSets(step, change_of_record(step, self._kind), failed)
-        return ChangingSets(step, change_of_route(step), failed)
+        found = self._changes.get(id(step))
+        if found is None:
+            kind = self._kind
+            changed = change_of_record(step, kind) if isinstance(kind, TypedRecords) else change_of_route(step)
+            found = self._changes[id(step)] = ChangingSets(step, changed, failed)
+        return found
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -164,7 +179,7 @@ class CompiledFilter:
         for stream, sent in run.sent.items():
             self.counts.sent[stream] += len(sent)
             for of, values in in_order(sent):
-                self._world.send(stream, values, of)
+                self.world.send(stream, values, of)
 
 
 def _kind(takes: RecordType) -> Kind:

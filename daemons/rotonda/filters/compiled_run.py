@@ -61,7 +61,7 @@ class Run:
         self.verdicts = np.zeros(len(records), np.uint8)
         self.failures: list[States] = []
         self.sent: dict[str, list[Sent]] = {}
-        columns.memory.prepare(slot.attributes, self.batch.came)
+        columns.prepare(slot.attributes, self.batch.came)
 
     def at(self, rows: Positions) -> RowBatch:
         """These rows as they are now."""
@@ -84,7 +84,7 @@ class Run:
         goes = self.batch.goes.copy()
         goes[rows] = numbers
         self.batch = self.batch.after(goes)
-        self.columns.memory.prepare(self.batch.slot.attributes, numbers)
+        self.columns.prepare(self.batch.slot.attributes, numbers)
 
     def pools(self, wanted: Sequence[Expr], rows: Positions) -> tuple[Positions, list[Pool]]:
         """The values of expressions, looked at in their order, and the rows that have all of them."""

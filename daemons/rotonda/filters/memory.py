@@ -72,6 +72,7 @@ class _Shelf:
     def put(self, node: Node, type: Type) -> int:
         """Where the answers of the node are."""
         place = len(self._nodes)
+        self._stores.clear()  # what was computed before has no room for its answers
         self._nodes.append(node)
         self._layout += ((f"value{place}", form(type)), (f"state{place}", np.int32))
         self._stated.append(False)

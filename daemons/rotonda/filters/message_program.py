@@ -178,11 +178,13 @@ class _Maker:
                 return lambda visit: visit.interpreted(wanted)
 
     def _junction(self, parts: Sequence[Expr], until: bool) -> Found:
+        """Looks at the parts until one is this."""
         made = tuple(map(self.value, parts))
 
         def holds(visit: Visit) -> bool:
             for part in made:
-                if part(visit) is until:
+                found: bool = part(visit)
+                if found is until:
                     return until
             return not until
 

@@ -15,7 +15,7 @@ from rotonda.bgp.bmp_messages import PER_PEER_OCTETS, MessageKind, PeerHeader, p
 from rotonda.bgp.errors import Malformed, MalformedAttributes
 from rotonda.bgp.messages import HEADER_OCTETS, Kind
 from rotonda.bgp.peers import Peer
-from rotonda.bgp.raw import RawMessage
+from rotonda.bgp.raw import Protocol, RawMessage
 from rotonda.bgp.sets import normalised
 from rotonda.bgp.update import ADDRESS_OCTETS, FAMILIES, nlri, sections
 from rotonda.blocks.types import AFI, RIB_VIEW, SAFI
@@ -27,6 +27,7 @@ _OTHER_AFI, _OTHER_SAFI = Constant(AFI.name, "OTHER"), Constant(SAFI.name, "OTHE
 _AFIS = {1: Constant(AFI.name, "IPV4"), 2: Constant(AFI.name, "IPV6")}
 _SAFIS = {1: Constant(SAFI.name, "UNICAST"), 2: Constant(SAFI.name, "MULTICAST")}
 _UPDATE = int(Kind.UPDATE)
+_ROUTES = int(MessageKind.ROUTE_MONITORING)
 _KINDS = {int(kind): kind.name for kind in Kind}
 _CLASSIC = (1, 1)  # AFI and SAFI of what stands outside of the attributes of RFC 4760
 _IPV6 = 0x80
@@ -208,6 +209,15 @@ _BGP: Mapping[str, Callable[[BgpRecord], Any]] = {
     "router_id": _of_peer(lambda peer: router_id(peer.bgp_id)),
 }
 """Fields that the UPDATE does not tell."""
+
+
+def bgp_within(message: RawMessage) -> RawMessage | None:
+    """The BGP message in a BMP message of routes; None for one that is about something else."""
+    octets = message.octets
+    if len(octets) < BMP_HEADER_OCTETS or octets[BMP_HEADER_OCTETS - 1] != _ROUTES:
+        return None
+    inner = octets[BMP_HEADER_OCTETS + PER_PEER_OCTETS :]
+    return RawMessage(Protocol.BGP, inner, message.peer, message.received, message.four_octet)
 
 
 class HeaderRecord:

@@ -10,16 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rotonda.bgp.raw import Protocol, RawMessage
 from rotonda.blocks.typed import TypedFilter
+from rotonda.blocks.types import RecordType
 from rotonda.blocks.values import Value
 from rotonda.filters.compile import FilterCounts
 from rotonda.filters.interpret import Failed, Sent
 from rotonda.filters.message_program import Visit, program
-from rotonda.filters.message_record import BgpRecord, BmpRecord
+from rotonda.filters.message_record import BgpRecord, BmpRecord, bgp_within
 from rotonda.filters.world import World
 
 
 class MessageFilter:
-    """Decides on messages. `world` gives the states of sources as they are when a message comes."""
+    """Decides on messages. `world` gives the states of sources as they are when a message comes.
+
+    A filter of BGP messages is also one of BMP: it is asked about the messages in those that are about routes, and
+    accepts all others.
+    """
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class MessageFilter:
         lacking = [name for name, _ in filter.arguments if name not in arguments]
         if lacking:
             raise ValueError(f"the filter {filter.name} needs {', '.join(lacking)}")
+        self._is_of_bgp = isinstance(filter.takes, RecordType)
         self._do = program(filter.steps, arguments)
         self._arguments = arguments
         self._world = world
@@ -40,7 +46,16 @@ class MessageFilter:
 
     def __call__(self, message: RawMessage) -> bool:
         """Whether the message is to be taken apart."""
-        record = BmpRecord(message) if message.protocol is Protocol.BMP else BgpRecord(message)
+        record: BmpRecord | BgpRecord
+        if message.protocol is Protocol.BGP:
+            record = BgpRecord(message)
+        elif self._is_of_bgp:
+            inner = bgp_within(message)
+            if inner is None:
+                return True
+            record = BgpRecord(inner)
+        else:
+            record = BmpRecord(message)
         visit = Visit(record, self._arguments, self._world)
         counts = self.counts
         try:

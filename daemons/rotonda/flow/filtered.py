@@ -7,7 +7,7 @@ shown as a whole is computed when somebody looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -70,6 +70,10 @@ class FilteredSnapshot(Snapshot):
         """The records of a slot, which may be none."""
         return self[slot] if slot in self._slots else Records.none(slot)
 
+    def replace(self, changed: Mapping[Slot, Records], digest_change: int) -> Snapshot:
+        """What is shown becomes a snapshot of its own."""
+        return Snapshot(dict(self), self.count, self.digest).replace(changed, digest_change)
+
     def narrowed(self, bounds: Column) -> Snapshot:
         """Only the records of these spans go through the filter."""
         shown: dict[Slot, Records] = {}
@@ -88,9 +92,12 @@ def filtered_diff(diff: Diff, filter: RouteFilter) -> Diff:
     changes: dict[Slot, Change] = {}
     for slot, change in diff.items():
         if isinstance(slot, RouteSlot):
-            before = filter.run(slot, change.before, effects=False)
-            after = filter.run(slot, change.after)
-            changes[filter.slot(slot)] = Change.between(before, after)
+            shown = filter.slot(slot)
+            before, after = (
+                filter.run(slot, side, effects=effects) if len(side) else Records.none(shown)
+                for side, effects in ((change.before, False), (change.after, True))
+            )
+            changes[shown] = Change.between(before, after)
     return Diff.of(changes)
 
 

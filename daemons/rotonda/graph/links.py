@@ -11,9 +11,12 @@ from rotonda.filters.records import wire_type
 from rotonda.flow.joined import JoinedTable
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.places import server_place
+from rotonda.graph.plan import brings_rpki
 from rotonda.graph.stages import Stage
+from rotonda.graph.taps import TableTap
 from rotonda.rib.ingresses import TooManyIngresses
-from rotonda.units.link import WestLink
+from rotonda.rpki.policies import Merged
+from rotonda.units.link import GivenUp, WestLink
 from rotonda.units.serving import new_history
 from rotonda.views.shown import Link
 from rotoro.session.effects import Update
@@ -26,7 +29,10 @@ from rotoro.wire.typed import RecordType as WireType
 
 
 class LinkStage(Stage):
-    """Follows the tables of a server; of several tables of routes, the first one counts for a row that others have."""
+    """Follows the tables of a server; of several tables of routes, the first one counts for a row that others have.
+
+    Its RPKI data is what all its tables of such data say together.
+    """
 
     def __init__(self, block: UnitBlock, around: Surroundings) -> None:
         super().__init__(block, around)
@@ -37,6 +43,11 @@ class LinkStage(Stage):
         self._table = config.table
         self._wire = None if block.gives == ROUTE else wire_type(block.gives)
         self._joined = JoinedTable(self.flow.history, ())
+        self._of_rpki: set[str] = set()
+        """The tables of RPKI data that the server has, by the names that updates have."""
+        self._vrps, self._vrp_tables = Merged(), new_history()
+        if brings_rpki(config):
+            self.rpki = TableTap(name=self.title, history=self._vrp_tables)
         to = server_place(f"{self.title}: server", config.server)
         self._link = WestLink(
             around.reactor, to, Mode(config.mode.lower()), self._select, around.stores.routes, self._adopt, self._take,
@@ -64,6 +75,9 @@ class LinkStage(Stage):
         return [self._link.shown()]
 
     def _select(self, entry: TableEntry) -> Want | None:
+        if entry.kind == RecordKind.RPKI:
+            self._of_rpki.add(f"{self._link.name} {entry.name}")
+            return Want() if self.rpki is not None else None
         kind = RecordKind.ROUTES if self._wire is None else RecordKind.TYPED
         wanted = entry.kind == kind and self._table in (None, entry.name)
         return Want(record=self._wire) if wanted else None
@@ -74,11 +88,16 @@ class LinkStage(Stage):
 
     def _adopt(self, described: Ingress) -> Ingress:
         try:
-            return self.around.ingresses.adopt(self.title, self.named(described))
+            return self.around.ingresses.adopt(self.title, described)
         except TooManyIngresses as wrong:
             raise LimitExceeded(str(wrong)) from None
 
     def _take(self, table: str, update: Update) -> None:
+        if table in self._of_rpki:
+            gone = isinstance(update, GivenUp)
+            diff = self._vrps.update(table, None if gone else update.snapshot, update.diff)
+            self._vrp_tables.commit(self._vrps.snapshot, diff)
+            return
         if table not in self._joined.wests:
             self._joined.follow([*self._joined.wests, table])
         self._joined.update(table, update.snapshot, update.diff)

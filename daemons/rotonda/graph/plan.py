@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rotonda.blocks.configs import BgpConnector, Daemon, PhysicalRib, Remote, VirtualRib
+from rotonda.blocks.configs import BgpConnector, Daemon, PhysicalRib, Remote, RotoroLink, VirtualRib
 from rotonda.blocks.graphs import RPKI_ONLY
 from rotonda.blocks.program import InstanceBlock, Program, UnitBlock
+from rotonda.blocks.settings import Config
 
 
 class CannotRun(ValueError):
@@ -132,6 +133,11 @@ def _remote(program: Program, config: Daemon, name: str, other: str) -> Remote:
     return Remote(address=listen[0])
 
 
+def brings_rpki(config: Config) -> bool:
+    """Whether this is a link that is to bring all that its server has, and not only one table or one type."""
+    return isinstance(config, RotoroLink) and config.table is None and config.contains is None
+
+
 def has_rpki(program: Program, unit: str) -> bool:
     """Whether RPKI data flows out of a unit: it brings some in, or is a RIB somewhere east of one that does."""
     wests: dict[str, list[str]] = {}
@@ -144,7 +150,7 @@ def has_rpki(program: Program, unit: str) -> bool:
     while waiting:
         name = waiting.pop()
         config = program.units[name].config
-        if isinstance(config, RPKI_ONLY):
+        if isinstance(config, RPKI_ONLY) or brings_rpki(config):
             return True
         if isinstance(config, PhysicalRib | VirtualRib):
             further = [west for west in wests.get(name, ()) if west not in seen]
