@@ -139,6 +139,8 @@ class ReloadTests(GraphCase):
         more = ("one -> view", "one -> view -> more"), ("unit one:", "unit more: VirtualRib with config { }; unit one:")
         self.change(*more)
         self.assertEqual(self.made.server.routers, "view")
+        self.change(*more, ("listen: 0", "listen: [0, 0]"))
+        self.assertEqual(self.made.server.routers, "view")
         server = self.made.server
         self.change(*more, ("listen: 0", "rtr: val, listen: 0"))
         self.assertEqual(self.made.server.routers, "val")

@@ -89,7 +89,18 @@ class RibTests(GraphCase):
         made = self.run_program(instance("w1 -> out", east))
         self.announce(made, "w1", {A: (1,), B: (2,)})
         stage: Any = made.stages["out"]
-        self.assertEqual(stage._table.history.snapshot.count, 1)
+        self.assertEqual(stage._out.snapshot.count, 1)
+        told: list[Diff] = []
+        stage._out.subscribe(told.append)
+        self.reload(made, instance("w2 -> out, w1 -> out", east))
+        self.announce(made, "w2", {B: (1,)}, peer=2)
+        self.assertIs(made.stages["out"], stage)  # and its sessions
+        self.assertEqual((told, stage._out.snapshot.count), ([], 1))
+        self.reload(made, instance("w2 -> out", east))
+        self.assertEqual(([diff.count for diff in told], stage._out.snapshot.count), ([1], 0))
+        self.reload(made, instance("w1 -> out", east.replace("short(8)", "short(16)")))
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        self.assertEqual(stage._out.snapshot.count, 2)
 
 
 class PastTests(GraphCase):

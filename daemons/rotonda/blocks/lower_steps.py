@@ -352,6 +352,12 @@ class Steps:
             expected = f"one of {', '.join(settable)}"
             self._complaints.error(target.name.span, f"{field.name} of {record.type} cannot be changed", expected)
             return None
+        if field.is_key:
+            hint = "it is there from the beginning" if record.direction is Direction.TX else ""
+            self._complaints.error(
+                target.name.span, f"prefix of {record.type} is the key of the record, which cannot change", hint=hint
+            )
+            return None
         arguments = self._change_arguments(node, field, name, place)
         if arguments is None:
             return None

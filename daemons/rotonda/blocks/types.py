@@ -56,6 +56,11 @@ class FieldOf(msgspec.Struct, frozen=True):
     optional: bool = False
     settable: bool = True
 
+    @property
+    def is_key(self) -> bool:
+        """Whether it is the prefix under which a record flows."""
+        return self.name == "prefix" and self.type == PREFIX
+
 
 class RecordType(msgspec.Struct, frozen=True):
     """Named fields. Two record types are the same if their names and their fields are."""

@@ -16,10 +16,9 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from rotonda.blocks.characters import escaped
-from rotonda.blocks.check import check
 from rotonda.blocks.configs import Daemon
 from rotonda.blocks.program import InstanceBlock, Program
-from rotonda.cli.files import Unreadable, read, refuse, tell
+from rotonda.cli.files import checked, refuse
 from rotonda.cli.main import WRONG
 
 SECONDS = 10.0
@@ -43,14 +42,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask. 0 if everybody has answered, 1 if somebody has not, 2 if the file is wrong or no instance can be asked."""
-    try:
-        source = read(options.file)
-    except Unreadable as wrong:
-        refuse(str(wrong))
-        return WRONG
-    program, diagnostics = check(source)
+    program = checked(options.file)
     if program is None:
-        tell(source, diagnostics)
         return WRONG
     asked = [instance for instance in west_first(program) if _address(instance) is not None]
     if not asked:

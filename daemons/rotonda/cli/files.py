@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from rotonda.blocks.characters import escaped
+from rotonda.blocks.check import check
 from rotonda.blocks.diagnostics import Diagnostic
 from rotonda.blocks.places import Source
+from rotonda.blocks.program import Program
 from rotonda.blocks.render import text
 
 MOST_OCTETS = 4 << 20
@@ -52,3 +54,16 @@ def tell(source: Source, diagnostics: Sequence[Diagnostic]) -> None:
 def refuse(words: str) -> None:
     """Write one line to standard error."""
     sys.stderr.write(f"rotonda: {words}\n")
+
+
+def checked(name: str) -> Program | None:
+    """The program of a file; None if there is none, which has been told."""
+    try:
+        source = read(name)
+    except Unreadable as wrong:
+        refuse(str(wrong))
+        return None
+    program, diagnostics = check(source)
+    if program is None:
+        tell(source, diagnostics)
+    return program

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 from rotonda.blocks import wiring_svg, wiring_text
 from rotonda.blocks.characters import escaped
-from rotonda.blocks.check import check
 from rotonda.blocks.configs import BLOCKS
 from rotonda.blocks.diagnostics import suggestion
 from rotonda.blocks.program import Program
 from rotonda.blocks.wiring import Layout, layout
-from rotonda.cli.files import STANDARD_INPUT, Unreadable, read, refuse, tell
+from rotonda.cli.files import STANDARD_INPUT, checked, refuse
 from rotonda.cli.main import WRONG
 
 MOST_NODES = 20_000
@@ -31,14 +30,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw. 0 if that could be done, 2 if the file is wrong or has no such instance."""
-    try:
-        source = read(options.file)
-    except Unreadable as wrong:
-        refuse(str(wrong))
-        return WRONG
-    program, diagnostics = check(source)
+    program = checked(options.file)
     if program is None:
-        tell(source, diagnostics)
         return WRONG
     layouts = _layouts(program, options.instance)
     if layouts is None:

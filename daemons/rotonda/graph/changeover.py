@@ -149,10 +149,10 @@ class Changeover:
 
     async def _serve_anew(self, plan: Plan) -> None:
         instance = self._instance
-        self._server_before = instance.server
+        self._server_before, routers = instance.server, instance.server.routers
         instance.server.leave("the configuration changes")
         await maybeDeferred(instance.server.disownServiceParent)
-        instance.server = TablesServer(instance.around, plan, instance.stages)
+        instance.server = TablesServer(instance.around, plan, instance.stages, routers)
         instance.server.setServiceParent(instance)
 
     async def _answer_anew(self, plan: Plan) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from rotonda.blocks.configs import AnyUnit, BgpConnector, LocalExceptions, MergeUnit, Router
+from rotonda.blocks.configs import AnyUnit, LocalExceptions, MergeUnit, Router
 from rotonda.blocks.places import Span
 from rotonda.blocks.program import Program
 from rotonda.blocks.settings import Config, FilterUse
 from rotonda.graph.plan import Plan, Planned
 
-_MADE_OF_WESTS = (AnyUnit, BgpConnector, LocalExceptions, MergeUnit, Router)
+_MADE_OF_WESTS = (AnyUnit, LocalExceptions, MergeUnit, Router)
 """Units that cannot be given other wests while they run."""
 
 

@@ -16,7 +16,7 @@ from rotonda.flow.joined import JoinedTable
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.places import listen_place, server_place
 from rotonda.graph.plan import CannotRun
-from rotonda.graph.stages import Filters, Stage, join
+from rotonda.graph.stages import Filters, Stage, flows_of, join
 from rotonda.units import bgp_connector as bgp
 from rotonda.units import bmp_connector as bmp
 from rotonda.units.bmp_proxy import Proxy as ProxyTo
@@ -25,7 +25,7 @@ from rotonda.units.serving import new_history
 from rotonda.units.sources import Life
 from rotonda.units.watch import Watch
 from rotonda.views.shown import Link
-from rotoro.table import Ingress
+from rotoro.table import EMPTY, Ingress
 
 WATCH_SECONDS = 1.0
 
@@ -171,8 +171,15 @@ class BgpStage(ConnectorStage):
         assert isinstance(config, BgpConnector)
         assert self.flow is not None
         self.filter = self._east_filter(config, filters)
+        self._filters = filters
+        self._begun = False
+        self._wests: Sequence[Stage] = ()
+        self._followed: tuple[Flow, ...] = ()
         self._stops: list[Callable[[], None]] = []
+        self._joined = JoinedTable(new_history(), ())
         self._table: FilteredTable | None = None
+        self._out = new_history()
+        """What is announced."""
         self._unit = self._made(config, filters) if config.peers else None
         if self._unit is None:
             self.log.warn("{unit} has no peers, so nobody can connect", unit=self.title)
@@ -181,15 +188,12 @@ class BgpStage(ConnectorStage):
             self._unit.setServiceParent(self)
 
     def follow(self, wests: Sequence[Stage]) -> None:
-        """Announce what these say."""
-        self._leave()
-        flows = [west.flow for west in wests if west.flow is not None]
-        if not flows or self._unit is None:
-            return
-        joined = JoinedTable(new_history(), ())
-        self._stops = join(joined, wests if len(flows) > 1 else ())
-        self._table = FilteredTable(flows[0].history if len(flows) == 1 else joined.history, self.filter, new_history())
-        self._unit.announce(self._table.history)
+        """Announce what these say, as soon as the filter can judge."""
+        self._wests = wests
+        if self._begun:
+            self._announce()
+        else:
+            self._filters.when_ready(self.title, self._begin)
 
     def use(self, block: UnitBlock, filters: Filters) -> None:
         """What goes out is filtered anew, and the difference is told; and messages that come in from now on."""
@@ -200,6 +204,8 @@ class BgpStage(ConnectorStage):
         self.judge(self._east_filter(config, filters), again=True)
         for peer in config.peers:
             self._west_filter(config, peer, filters)
+        if not self._begun:
+            filters.when_ready(self.title, self._begin)
 
     def judge(self, filter: RouteFilter, again: bool) -> None:
         """Announce through this filter."""
@@ -210,11 +216,35 @@ class BgpStage(ConnectorStage):
     def close(self) -> None:
         """Announce nothing any more."""
         self._leave()
+        self._joined.close()
+        self._joined.history.close()
+        self._out.close()
         super().close()
 
     def links(self) -> Sequence[Link]:
         """Its sessions with peers."""
         return [] if self._unit is None else self._unit.shown()
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._announce()
+
+    def _announce(self) -> None:
+        flows = tuple(flows_of(self._wests).values())
+        if self._unit is None or flows == self._followed:
+            return
+        if not self._followed:
+            self._unit.announce(self._out)
+        self._leave()
+        before, self._joined, self._followed = self._joined, JoinedTable(new_history(), ()), flows
+        self._stops = join(self._joined, self._wests if len(flows) > 1 else ())
+        if flows:
+            west = flows[0].history if len(flows) == 1 else self._joined.history
+            self._table = FilteredTable(west, self.filter, self._out)
+        else:
+            self._out.commit(EMPTY)
+        before.close()
+        before.history.close()
 
     def _leave(self) -> None:
         for stop in self._stops:
@@ -222,6 +252,7 @@ class BgpStage(ConnectorStage):
         self._stops = []
         if self._table is not None:
             self._table.leave()
+        self._table = None
 
     def _east_filter(self, config: BgpConnector, filters: Filters) -> RouteFilter:
         if config.east_filter is None:

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from rotonda.bgp.raw import Accepts
 from rotonda.blocks.configs import RibSource, RpkiSource, TableSource, VirtualRib
+from rotonda.blocks.places import Span
 from rotonda.blocks.program import Program, SourceBlock
 from rotonda.blocks.settings import FilterUse
 from rotonda.blocks.typed import TypedFilter
@@ -158,6 +159,21 @@ class FilterHost(MultiService):
         before.bound.update((unit, self.bound.pop(unit, [])) for unit in units)
         return before
 
+    def tell_failures(self) -> None:
+        """A line for the log about each place in the file at which a filter of a unit has failed for the first time."""
+        for unit, own in self.bound.items():
+            for bound in own:
+                for span in [span for span in bound.counts.failures if span not in bound.told]:
+                    bound.told.add(span)
+                    self.log.warn(
+                        "{unit}: filter {name} fails at {place}, and the verdict is {verdict};"
+                        " /api/v1/filters says how often, rotonda explain why",
+                        unit=unit,
+                        name=bound.use.name,
+                        place=self.program.source.shown(span),
+                        verdict=bound.on_failure,
+                    )
+
     def shown(self) -> list[Filtered]:
         """What the filters of all units have done."""
         source = self.program.source
@@ -282,6 +298,8 @@ class Bound:
         self.host, self.unit, self.use = host, unit, use
         self.filter = host.program.filters[use.name]
         self.counts = FilterCounts()
+        self.told: set[Span] = set()
+        """Places of failures that are in the log."""
         self.on_failure = on_failure
         self._again = again
         self._call: IDelayedCall | None = None
@@ -507,7 +525,7 @@ class _TableSource(Source):
         self.active = config.mode == "ACTIVE"
         around = self.host.around
         self._file = TableFile(
-            self.block.name, config, around.reactor, lambda view: self.changed(), in_thread=around.in_thread
+            self.block.name, config, around.reactor, lambda view: self.changed(), around.in_thread, self.host.look
         )
         self.host.place(self._file)
 

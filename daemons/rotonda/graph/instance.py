@@ -59,6 +59,9 @@ from rotoro.table import History
 
 ENDING, BEGINNING = (Fate.GONE, Fate.REPLACED), (Fate.NEW, Fate.REPLACED)
 
+TELL_SECONDS = 5.0
+"""How often it is looked whether a filter fails where it has not before."""
+
 PAST_SECONDS = 60.0
 """How often entries that have left their window go."""
 
@@ -101,6 +104,7 @@ class Instance(MultiService):
         self.filters.open()
         Timer(self._sweep, reactor, SWEEP_SECONDS).setServiceParent(self)
         Timer(self._forget, reactor, PAST_SECONDS).setServiceParent(self)
+        Timer(self.filters.tell_failures, reactor, TELL_SECONDS).setServiceParent(self)
 
     # --- what the API shows ------------------------------------------------------------------------------------------
 

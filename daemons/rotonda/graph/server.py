@@ -40,11 +40,14 @@ SETTINGS = ("listen", "rtr", "state", "state_max_age", "oldest_version", "limits
 class TablesServer(MultiService):
     """Serves the tables of some stages; those of other instances are not served again."""
 
-    def __init__(self, around: Surroundings, plan: Plan, stages: Mapping[str, Stage]) -> None:
+    def __init__(
+        self, around: Surroundings, plan: Plan, stages: Mapping[str, Stage], routers: str | None = None
+    ) -> None:
+        """Serve these; `routers` is the unit whose RPKI data routers have had until now."""
         super().__init__()
         daemon = plan.daemon
         self._around, self._goodbye = around, daemon.goodbye
-        self.routers = for_routers(plan, stages)
+        self.routers = for_routers(plan, stages, routers)
         """The unit whose RPKI data routers get."""
         served = None if self.routers is None else stages[self.routers].history
         self.serving = Serving(

@@ -31,8 +31,8 @@ LOOK_AGAIN_SECONDS = 10.0
 
 
 class TableFile(Service):
-    """The table of one data source. `changed` gets each new view, in the reactor's thread; ACTIVE sources differ from
-    PASSIVE ones only by who listens."""
+    """The table of one data source. `changed` gets each new view, in the reactor's thread, and `over` is called after
+    each reading, whatever came of it. ACTIVE sources differ from PASSIVE ones only by who listens."""
 
     log = Logger()
 
@@ -43,6 +43,7 @@ class TableFile(Service):
         reactor: Any,
         changed: Callable[[TableView], None],
         in_thread: Callable[..., Deferred[Any]] = deferToThread,
+        over: Callable[[], None] = lambda: None,
     ) -> None:
         self.setName(f"data source {name}")
         self.title = name
@@ -59,6 +60,7 @@ class TableFile(Service):
         self._digest = b""
         self._reactor = reactor
         self._changed = changed
+        self._over = over
         self._wake: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -108,6 +110,7 @@ class TableFile(Service):
         good = self.problem is None and self.seen == look_at([self.path])
         interval = self.config.check_update_interval
         self._sleep(interval if good else min(interval, LOOK_AGAIN_SECONDS))
+        self._over()
 
     def _sleep(self, seconds: float | None) -> None:
         if self._wake is not None and self._wake.active():
