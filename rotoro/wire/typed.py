@@ -141,6 +141,23 @@ class RecordType:
             raise ValueError(f"a record of {self.name} has {len(octets)} octets, more than {MAX_OCTETS}")
         return octets
 
+    def encode_column(self, place: int, values: Iterable[Any], prepare: Callable[[Any], Any]) -> list[bytes | None]:
+        """Values of the field at this place, once they are prepared, as they stand in records.
+
+        None stands for what is no value of the field.
+        """
+        write, pieces = self._forms[place].write, list[bytes | None]()
+        for value in values:
+            try:
+                pieces.append(b"" if value is None else write(prepare(value)))
+            except _UNFIT:
+                pieces.append(None)
+        return pieces
+
+    def heading(self, present: int) -> bytes:
+        """What a record begins with that has these fields: the bit of the last field is 1, of the one before it 2."""
+        return (present << self._padding).to_bytes(self._bits_octets)
+
     def decode(self, octets: bytes) -> tuple[Any, ...]:
         """The values of a record. Raises CorruptData for octets that `encode` would not write."""
         at = self._bits_octets

@@ -6,7 +6,7 @@ on a set alone is computed once for each set and kept by its number, so that row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -18,12 +18,14 @@ from rotonda.blocks.values import Prefix, RecordValue
 from rotonda.filters import records as carried
 from rotonda.filters.answers import Answer, column
 from rotonda.filters.lists import Positions
+from rotonda.filters.pools import Pool
 from rotonda.filters.prefix_ranges import PrefixColumn
 from rotonda.filters.route_record import AttributesView, RouteRecord
 from rotonda.filters.set_columns import SetColumns
 from rotonda.filters.world import Record
 from rotoro.table import Records, RouteSlot
 from rotoro.wire.errors import CorruptData
+from rotoro.wire.typed import MAX_OCTETS
 
 Numbers = NDArray[np.uint32]
 
@@ -84,6 +86,39 @@ class TypedRecords:
         except (CorruptData, ValueError, LookupError):
             nothing = (None,) * len(self._wire.fields)
             return carried.from_wire(self._record, nothing, prefix)
+
+    def encoded_rows(self, pools: Mapping[str, Pool], count: int) -> list[bytes | None]:
+        """The sets of as many records with these values, each field written once for each of its values.
+
+        A field without a pool is missing; None stands for a record that cannot be carried.
+        """
+        present = np.zeros(count, np.int64)
+        lengths = np.zeros(count, np.int64)
+        octets = np.full(count, b"", object)
+        fits = np.ones(count, np.bool_)
+        for place, field in enumerate(carried.carried_fields(self._record)):
+            present <<= 1
+            pool = pools.get(field.name)
+            if pool is None:
+                continue
+            pieces = self._wire.encode_column(place, pool.values, carried.to_wire_of(field.type))
+            told = np.fromiter((value is not None for value in pool.values), np.bool_, len(pool.values))
+            sound = np.fromiter((piece is not None for piece in pieces), np.bool_, len(pieces))
+            sizes = np.fromiter((len(piece or b"") for piece in pieces), np.int64, len(pieces))
+            column = np.empty(len(pieces), object)
+            column[:] = [piece or b"" for piece in pieces]
+            present |= told[pool.places]
+            lengths += sizes[pool.places]
+            octets = octets + column[pool.places]
+            fits &= sound[pool.places]
+        patterns, which = np.unique(present, return_inverse=True)
+        headings = np.empty(len(patterns), object)
+        headings[:] = [self._wire.heading(pattern) for pattern in patterns.tolist()]
+        whole = (headings[which] + octets).tolist() if count else []
+        fits &= lengths + len(self._wire.heading(0)) <= MAX_OCTETS
+        if fits.all():
+            return whole
+        return [one if fit else None for one, fit in zip(whole, fits.tolist(), strict=True)]
 
     def encoded(self, record: RecordValue) -> bytes:
         """The set of a record. Raises ValueError if it cannot be carried."""

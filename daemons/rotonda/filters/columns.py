@@ -5,7 +5,7 @@ Whatever has no form for columns here is asked record by record (`Single`), of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotonda.blocks import types
+from rotonda.blocks.lower_walk import everything
 from rotonda.blocks.lower_walk import parts as parts_of
 from rotonda.blocks.syntax import Direction
 from rotonda.blocks.typed import (
@@ -140,8 +141,25 @@ class Columns:
             self._kept.append(wanted)
         return found
 
+    def only_validates(self, wanted: Iterable[Expr], source: str) -> bool:
+        """Whether these ask a data source for nothing but what its VRPs say of the prefixes of rows."""
+        for one in everything(*wanted):
+            asked = [part for part in map(_bare, parts_of(one)) if isinstance(part, SourceOf) and part.name == source]
+            if asked and not isinstance(one, Bound | Named):
+                is_validation = isinstance(one, Ask) and one.method.rpartition(".")[2] == "validate"
+                if not is_validation or len(asked) > 1 or not self._is_row_prefix(parts_of(one)[1]):
+                    return False
+        return True
+
     def _world_of(self, wanted: Expr) -> World:
         return self._world if self.asks(wanted) else NOWHERE
+
+    def of_each_row(self, wanted: Expr) -> Node | None:
+        """The node of an expression of numbers that each row tells for itself, as a column."""
+        if self.depends(wanted) != Depends.ROW or not isinstance(wanted.type, types.ScalarType):
+            return None
+        node = None if form(wanted.type).kind not in "uif" else self._node(wanted)
+        return node if isinstance(node, Plain) else None
 
     def depends(self, wanted: Expr) -> Depends:
         """What an expression depends on."""

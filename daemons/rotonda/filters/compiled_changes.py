@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ Changed = Callable[[bytes, int, tuple[Any, ...]], bytes]
 """A set after a change with these values, for rows of a family. Raises ValueError."""
 
 _REMEMBERED = 1 << 20  # changes of sets that one step remembers; more are done again
+_KNOWN_EDITS = 256
 
 
 class ChangingSets:
@@ -71,9 +73,10 @@ class ChangingSets:
 
 def change_of_route(step: ChangeField) -> Changed:
     """What a step does to the attributes of a route."""
+    edits = lru_cache(_KNOWN_EDITS)(partial(route_edits, step.field, step.change))
 
     def changed(octets: bytes, family: int, values: tuple[Any, ...]) -> bytes:
-        return edited(octets, route_edits(step.field, step.change, values, family))
+        return edited(octets, edits(values, family))
 
     return changed
 

@@ -102,6 +102,11 @@ class Run:
     def _pool(self, wanted: Expr, rows: Positions) -> tuple[Pool, States | None]:
         """Each value is computed once where it must be the same."""
         batch = self.at(rows)
+        column = self.columns.of_each_row(wanted)
+        if column is not None and len(batch):
+            answer = column.answer(batch)
+            values, places = np.unique(answer.values, return_inverse=True)
+            return Pool(values.tolist(), places), answer.states
         alike: NDArray[np.intp] | None = np.arange(len(rows))
         if len(rows):
             distinct, same = distinct_rows(batch, self.columns.depends(wanted))

@@ -42,6 +42,7 @@ LIST_OCTETS = {COMMUNITIES: 4, EXTENDED_COMMUNITIES: 8, LARGE_COMMUNITIES: 12}
 """The lists that can be edited, and how long their values are."""
 
 # RFC 4271 §4.3, §5: well-known attributes are transitive, others optional, and some of these transitive too
+_EXTENDED = 0x10
 _WELL_KNOWN, _OPTIONAL, _OPTIONAL_TRANSITIVE = 0x40, 0x80, 0xC0
 _FLAGS = {
     **dict.fromkeys((ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF, ATOMIC_AGGREGATE), _WELL_KNOWN),
@@ -65,6 +66,10 @@ def edited(octets: bytes, edits: Sequence[Edit]) -> bytes:
     Raises ValueError when the result would be too long, or when the set, or a value that is to be changed, cannot be
     read.
     """
+    if len(edits) == 1 and isinstance(edits[0], SetNumber):
+        put = _put_in_place(octets, edits[0].kind, edits[0].number.to_bytes(4))
+        if put is not None:
+            return put
     try:
         attributes = parsed(octets)
         for edit in edits:
@@ -243,6 +248,25 @@ class ReplaceValues(Edit):
 
 def _put(attributes: Octets, kind: int, value: bytes) -> None:
     attributes[kind] = _FLAGS[kind], value
+
+
+def _put_in_place(octets: bytes, kind: int, value: bytes) -> bytes | None:
+    """What `_put` makes of a set in normal form, without taking it apart; None if it is not in that form."""
+    at, end, last, where = 0, len(octets), -1, None
+    while at < end - 2:
+        flags, own = octets[at], octets[at + 1]
+        if own <= last or flags & 0x0F or (flags & _EXTENDED and (at + 4 > end or not octets[at + 2])):
+            return None
+        size = octets[at + 2] << 8 | octets[at + 3] if flags & _EXTENDED else octets[at + 2]
+        stop = at + (4 if flags & _EXTENDED else 3) + size
+        if where is None and own >= kind:
+            where = at, stop if own == kind else at
+        at, last = stop, own
+    if at != end or not octets:
+        return None
+    start, stop = where or (end, end)
+    made = b"".join((octets[:start], bytes((_FLAGS[kind], kind, len(value))), value, octets[stop:]))
+    return made if len(made) <= LONGEST_SET else None
 
 
 def _segments(numbers: tuple[int, ...]) -> AsPath:

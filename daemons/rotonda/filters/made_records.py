@@ -65,17 +65,12 @@ class MadeRecords:
         cannot be carried."""
         pools = [pool.places[rows] for pool in self._pools.values()]
         first, which = combinations(pools or [np.zeros(len(rows), np.intp)])
-        return [_encoded(kind, record) for record in self.records(rows[first])], which
+        some = rows[first]
+        own = {name: Pool(pool.values, pool.places[some]).used() for name, pool in self._pools.items()}
+        return kind.encoded_rows(own, len(first)), which
 
     def _column(self, name: str, is_prefix: bool, rows: Positions) -> Sequence[Any]:
         pool = self._pools.get(name)
         if pool is not None:
             return [pool.values[place] for place in pool.places[rows].tolist()]
         return [self._prefix(row) for row in rows.tolist()] if is_prefix else [None] * len(rows)
-
-
-def _encoded(kind: TypedRecords, record: RecordValue) -> bytes | None:
-    try:
-        return kind.encoded(record)
-    except ValueError:
-        return None

@@ -134,6 +134,11 @@ def to_wire(record: RecordType, value: RecordValue) -> tuple[Any, ...]:
     )
 
 
+def to_wire_of(type: Type) -> Callable[[Any], Any]:
+    """What writes the values of a type that is carried."""
+    return _form(type)[0]
+
+
 def from_wire(record: RecordType, values: tuple[Any, ...], prefix: Prefix | None = None) -> RecordValue:
     """The record with these values, as its `wire_type` decodes them, in a row of this prefix.
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from rotonda.bgp.attributes import EXTENDED_COMMUNITIES, Attributes, Octets, decoded, parsed
+from rotonda.bgp.as_path import AsPath, read
+from rotonda.bgp.attributes import AS_PATH, EXTENDED_COMMUNITIES, Attributes, Octets, decoded, parsed
 from rotonda.bgp.errors import Malformed
 from rotonda.blocks.types import ORIGIN, RIB_VIEW, STATUS
 from rotonda.blocks.values import Address, Constant, LargeCommunity, Prefix
@@ -38,6 +39,16 @@ class AttributesView:
             return Attributes()
 
     @cached_property
+    def as_path(self) -> AsPath:
+        """The path, for who asks nothing else."""
+        if "attributes" in vars(self):
+            return self.attributes.as_path
+        try:
+            return read(parsed(self.octets).get(AS_PATH, (0, b""))[1], 4)
+        except (Malformed, ValueError, IndexError):
+            return ()
+
+    @cached_property
     def extended_communities(self) -> tuple[int, ...]:
         """Extended communities as numbers."""
         try:
@@ -52,7 +63,7 @@ class AttributesView:
 
 _ATTRIBUTES: Mapping[str, Callable[[AttributesView], Any]] = {
     "origin": lambda view: _constant(ORIGIN.name, view.attributes.origin),
-    "as_path": lambda view: view.attributes.as_path,
+    "as_path": lambda view: view.as_path,
     "origin_asn": lambda view: view.attributes.origin_as,
     "next_hop": lambda view: _address(view.attributes.next_hop),
     "med": lambda view: view.attributes.med,
