@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rotonda.blocks import types
-from rotonda.blocks.values import Constant, Prefix
+from rotonda.blocks.values import Constant, Prefix, RecordValue
 from rotonda.filters import set_columns
 from rotonda.filters.compile import CompiledFilter, compiled
 from rotonda.filters.world import SmallWorld, SourceView, TableView
@@ -48,14 +48,14 @@ def some_sources(chance: random.Random) -> Mapping[str, SourceView]:
     other = customer("10.0.0.0/8", chance.choice((1, 2, 64496)), chance.choice((0, 3)))
     found: dict[str, SourceView] = {
         "customers": TableView([*customers, other]),
-        "rib": TableView([customer(prefix, 5, 5) for prefix in ("0.0.0.0/0", "2001:db8:1:2::/64")[: chance.choice((1, 2))]]),
+        "rib": TableView([customer(chance.choice(("0.0.0.0/0", "2001:db8:1:2::/64")), 5, 5)]),
         "rpki": Judge(chance.randrange(3)),
         "names": TableView([customer(*words) for words in CUSTOMERS]),
-    }  # fmt: skip
+    }
     return {name: view for name, view in found.items() if chance.random() < 0.8}
 
 
-def shown(own: CompiledFilter, batches: Batches) -> list[tuple[Rows, list[object]]]:
+def shown(own: CompiledFilter, batches: Batches) -> list[tuple[Rows, list[tuple[str, RecordValue]]]]:
     """What becomes of the rows, and what is sent."""
     result = []
     for slot, records in batches:
@@ -144,3 +144,35 @@ class InWorldTests(SynchronousTestCase):
         views.clear()
         gc.collect()
         self.assertEqual([view() for view in before], [None, None])
+
+
+class OnlyValidatesTests(SynchronousTestCase):
+    def only_validates(self, condition: str, define: str = "") -> bool:
+        filter = files.lowered(
+            f"filter-map test {{ define {{ rx_tx route: Route; use rpki; use customers; {define} }}"
+            f" apply {{ filter match {condition} matching {{ reject; }}; accept; }} }}"
+        )
+        return compiled(filter, {}, SmallWorld()).only_validates("rpki")
+
+    def test_what_depends_on_nothing_else(self) -> None:
+        for condition, define in (
+            ("rpki.validate(route.prefix, route.origin_asn) == INVALID", ""),
+            (
+                "state == INVALID && own == VALID",
+                "where = route.prefix; state = rpki.validate(where, AS1); own = state;",
+            ),
+            ("rpki.validate(route.prefix, customers.find(route.peer_asn).first().asn) == VALID", ""),
+            ("customers.contains(route.prefix)", ""),
+        ):
+            self.assertTrue(self.only_validates(condition, define), condition)
+
+    def test_what_does(self) -> None:
+        for condition in (
+            "rpki.verify(route.as_path, UPSTREAM) == INVALID",
+            "rpki.validate(10.0.0.0/8, route.origin_asn) == INVALID",
+            "rpki.validate(Prefix.from(route.next_hop, /24), route.origin_asn) == INVALID",
+            "rpki.less_specifics(route.prefix).matches",
+            "rpki.validate(route.prefix, route.origin_asn) == VALID || rpki.contains(route.origin_asn)",
+            "rpki.validate(route.prefix, rpki.longest_match(route.prefix).first().asn) == VALID",
+        ):
+            self.assertFalse(self.only_validates(condition), condition)

@@ -30,6 +30,15 @@ class AttributesIndexTests(SynchronousTestCase):
         self.assertFalse(self.index.with_origin(64496)[number])
         self.assertTrue(self.index.with_origin(64497)[number])
 
+    def test_a_set_that_comes_back_is_read_again(self) -> None:
+        """Who looks while its number is free learns nothing of it."""
+        number = self.store.intern(attribute_set(64496))
+        self.store.sweep()
+        self.store.sweep()
+        self.assertFalse(self.index.with_origin(64496)[number])
+        self.assertEqual(self.store.intern(attribute_set(64496)), number)
+        self.assertTrue(self.index.with_origin(64496)[number])
+
     def test_no_origin_is_not_origin_0(self) -> None:
         none, zero = self.store.intern(attribute_set(None)), self.store.intern(attribute_set(0))
         found = self.index.with_origin(0)

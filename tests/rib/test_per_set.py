@@ -1,4 +1,4 @@
-"""Tests for L{rotonda.filters.per_set}: results follow the sets of a store, whatever numbers they get."""
+"""Tests for L{rotonda.rib.per_set}: results follow the sets of a store, whatever numbers they get."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from rotonda.filters import per_set
-from rotonda.filters.per_set import PerSet
+from rotonda.rib import per_set
+from rotonda.rib.per_set import PerSet
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.table import AttributeStore

@@ -171,8 +171,8 @@ class Named(Typed, frozen=True, eq=False):
 
 
 Expr: TypeAlias = (
-    Const | Input | Argument | Bound | VariantValue | SourceOf | GetField | Ask | Apply | Compare | Member | Inverse | And
-    | Or | ExactlyOne | IsVariant | OfMany | Element | MakeRecord | MakeList | Named
+    Const | Input | Argument | Bound | VariantValue | SourceOf | GetField | Ask | Apply | Compare | Member | Inverse
+    | And | Or | ExactlyOne | IsVariant | OfMany | Element | MakeRecord | MakeList | Named
 )  # fmt: skip
 
 # --- what is done ----------------------------------------------------------------------------------------------------

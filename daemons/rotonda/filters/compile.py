@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rotonda.blocks import types
+from rotonda.blocks.lower_walk import expressions
 from rotonda.blocks.places import Span
 from rotonda.blocks.syntax import Direction
 from rotonda.blocks.typed import ChangeField, Decide, InAction, Send, TypedFilter, When
@@ -108,6 +109,13 @@ class CompiledFilter:
         made._columns = self._columns.in_world(world)
         made._steps = made._compiled(self.filter.steps)
         return made
+
+    def only_validates(self, source: str) -> bool:
+        """Whether it asks a data source for nothing but what its VRPs say of the prefix of a row.
+
+        VRPs that do not cover the prefix then make no difference to a row.
+        """
+        return self._columns.only_validates(expressions(self.filter.steps), source)
 
     def slot(self, slot: RouteSlot) -> RouteSlot:
         """The same, or the one of the records that are made."""

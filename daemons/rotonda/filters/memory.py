@@ -12,7 +12,7 @@ from rotonda.blocks.types import Type
 from rotonda.filters.answers import Answer, form
 from rotonda.filters.batches import Kind, Numbers, RowBatch, SetBatch
 from rotonda.filters.nodes import Node, Remembered
-from rotonda.filters.per_set import PerSet
+from rotonda.rib.per_set import PerSet
 from rotoro.table import AttributeStore
 
 

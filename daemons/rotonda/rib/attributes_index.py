@@ -1,11 +1,8 @@
-"""What queries ask of attribute sets, found once per set and not once per route.
-
-A companion of an `AttributeStore`, which may give a number to another set: the hashes tell which numbers are to be
-read again.
-"""
+"""What queries ask of attribute sets, found once per set and not once per route: a companion of an `AttributeStore`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 from rotonda.rib.communities import Community
 from rotonda.rib.display import Shown, display
 from rotonda.rib.origins import origins_of
+from rotonda.rib.per_set import PerSet
 from rotoro.table import AttributeStore
 
 Mask = NDArray[np.bool_]
@@ -28,9 +26,7 @@ class AttributesIndex:
     def __init__(self, store: AttributeStore, kept: int = KEPT_DISPLAYS) -> None:
         self.store = store
         self._display = lru_cache(kept)(display)
-        self._hashes = np.empty(0, np.uint64)
-        self._origins = np.empty(0, np.uint32)
-        self._known = np.empty(0, np.bool_)
+        self._of_sets = PerSet(store, _origins)
 
     def display(self, octets: bytes) -> Shown:
         """A set for people, not to be changed by them."""
@@ -38,8 +34,10 @@ class AttributesIndex:
 
     def origins(self) -> tuple[Origins, Mask]:
         """The origin AS of each set, and whether its path tells one (0 where not)."""
-        self._refresh()
-        return self._origins, self._known
+        count = len(self.store.octets)
+        self._of_sets.prepare(np.arange(count, dtype=np.uint32))
+        results: Origins = self._of_sets.results[:count].astype(np.uint32, copy=False)
+        return results[:, 0], results[:, 1] > 0
 
     def with_origin(self, asn: int) -> Mask:
         """Which sets, by number, are of routes that this AS originates."""
@@ -54,15 +52,8 @@ class AttributesIndex:
             wanted[number] = community.shown in self.display(self.store.octets[number]).get(community.field, ())  # type: ignore[operator]
         return wanted
 
-    def _refresh(self) -> None:
-        hashes, octets = self.store.hashes, self.store.octets
-        before = len(self._hashes)
-        reused = np.flatnonzero(hashes[:before] != self._hashes)
-        if not len(reused) and len(hashes) == before:
-            return
-        stale = np.concatenate((reused, np.arange(before, len(hashes))))
-        more = len(hashes) - before
-        self._origins = np.pad(self._origins, (0, more))
-        self._known = np.pad(self._known, (0, more))
-        self._origins[stale], self._known[stale] = origins_of([octets[number] for number in stale.tolist()])
-        self._hashes = hashes.copy()
+
+def _origins(sets: Sequence[bytes]) -> NDArray[np.uint32]:
+    """The origin of each set, and 1 if its path tells one."""
+    origins, known = origins_of(sets)
+    return np.stack((origins, known.astype(np.uint32)), axis=1)
