@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import tempfile
 from pathlib import Path
 
+from rotonda.filters.routes import RouteFilter
+from rotonda.flow.joined import JoinedTable
+from rotonda.flow.touched import Touched
 from rotonda.graph import filtering
 from rotonda.graph.instance import Instance
 
@@ -42,6 +46,23 @@ unit rib: PhysicalRib with config { filter_map: listed };
 unit view: VirtualRib with config { filter_map: listed };
 unit all: PhysicalRib with config { };
 instance i: Daemon with config { graph: [ w1 -> rib, w1 -> all -> view ] };
+"""
+BOTH = """
+filter-map both {
+    define { rx_tx route: Route; use vrps; use customers; }
+    term listed { match { customers.exact_match(route.prefix).matches; } }
+    term valid { match { vrps.validate(route.prefix, route.origin_asn) == VALID; } }
+    apply { filter some listed || valid matching { return accept; }; reject; }
+}
+data-source vrps: Rpki with config { related: val };
+data-source customers: Table with config {
+    source_file: "FOLDER/customers.json", check_update_interval: SECONDS(5), mode: PASSIVE,
+    contains: Row { prefix: Prefix },
+};
+unit rib: PhysicalRib with config { filter_map: both };
+unit view: VirtualRib with config { filter_map: both };
+unit all: PhysicalRib with config { };
+instance i: Daemon with config { graph: [ w1 -> rib, w1 -> all -> view, val -> all ] };
 """
 KNOWN = """
 filter-map known {
@@ -129,11 +150,110 @@ class RpkiTests(FilteringCase):
         self.assertEqual(self.lines(), [B, B, C, C])
 
 
+class TouchedTests(FilteringCase):
+    """Changes of VRPs alone have only the routes judged again that they cover."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told: list[bool] = []
+        use = JoinedTable.use
+
+        def watched(own: JoinedTable, filter: RouteFilter, touched: Touched | None = None) -> Diff | None:
+            self.told.append(touched is not None)
+            return use(own, filter, touched)
+
+        self.patch(JoinedTable, "use", watched)
+
+    def say_later(self, made: Instance, *vrps: tuple[int, str, int]) -> None:
+        self.say(made, "val", *vrps)
+        self.reactor.advance(filtering.AGAIN_SECONDS + 0.1)
+
+    def test_only_by_origin(self) -> None:
+        made = self.begin(VALID)
+        self.say(made, "val", (7, B, 16))
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        self.say_later(made, (7, B, 16), (2, B, 16))
+        self.assertEqual(self.told, [False])  # the filter was there before the data
+        self.say(made, "val", (2, B, 16))
+        self.say_later(made, (2, B, 16), (3, C, 24))
+        self.assertEqual((self.told, self.held(made, "rib")), ([False, True], [A, B, C]))
+        self.say_later(made, (7, B, 16), (3, C, 24))
+        self.assertEqual((self.told, self.held(made, "rib")), ([False, True, True], [A, C]))
+        self.say_later(made, (7, B, 16), (2, B, 16), (3, C, 24))
+        self.assertEqual(self.held(made, "view"), [A, B, C])
+
+    def test_everything_if_vrps_are_looked_up(self) -> None:
+        looked_up = "vrps.more_specifics(route.prefix).matches && vrps.validate"
+        made = self.begin(VALID.replace("vrps.validate", looked_up))
+        self.say(made, "val", (7, B, 16))
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        self.say_later(made, (7, B, 16), (2, B, 16))
+        self.say_later(made, (7, B, 16))
+        self.assertEqual(self.told, [False, False])
+
+    def test_everything_if_much_changes(self) -> None:
+        self.patch(filtering, "MOST_PAYLOADS", 1)
+        made = self.begin(VALID)
+        self.say(made, "val", (7, B, 16))
+        self.say_later(made, (7, B, 16), (2, B, 16))
+        self.say_later(made, (7, B, 16))
+        self.say_later(made, (7, A, 16), (2, A, 16))
+        self.assertEqual(self.told, [False, True, False])
+
+    def test_everything_after_a_failure(self) -> None:
+        made = self.begin(VALID)
+        self.say(made, "val", (7, B, 16))
+        use = JoinedTable.use
+        self.patch(JoinedTable, "use", lambda *given: 1 / 0)
+        self.say_later(made, (2, B, 16))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.patch(JoinedTable, "use", use)
+        self.say_later(made, (3, B, 16))
+        self.say_later(made, (4, B, 16))
+        self.assertEqual(self.told, [False, True])
+
+    def test_the_same_as_everything(self) -> None:
+        """Whatever else changes between."""
+        for seed in range(12):
+            some = self.played(random.Random(seed))
+            self.patch(filtering, "MOST_PAYLOADS", -1)
+            counted = self.told.count(True)
+            self.assertEqual(self.played(random.Random(seed)), some)
+            self.assertEqual(self.told.count(True), counted)
+            self.patch(filtering, "MOST_PAYLOADS", 20_000)
+        self.assertIn(True, self.told)
+
+    def played(self, chance: random.Random) -> list[tuple[list[str], list[str]]]:
+        """What the RIBs hold while routes, VRPs and a table change."""
+        write_rows(self.folder, A)
+        made, seen = self.begin(BOTH), []
+        for _ in range(25):
+            match chance.randrange(6):
+                case 0:
+                    write_rows(self.folder, *chance.sample((A, B, C), chance.randint(0, 2)))
+                    self.reactor.pump([1.0] * 6)
+                case 1 | 2:
+                    self.announce(made, "w1", {one: (chance.choice((1, 2)),) for one in (A, B, C)})
+                case 3:
+                    self.reactor.advance(chance.choice((0.1, 1.1, 31)))
+                case _:
+                    vrps = ((asn, prefix, 24) for asn in (1, 2) for prefix in (A, B, C))
+                    self.say(made, "val", *(one for one in vrps if chance.random() < 0.3))
+                    self.reactor.advance(chance.choice((0, 1.1)))
+            seen.append((self.held(made, "rib"), self.held(made, "view")))
+        return seen
+
+
+def write_rows(folder: Path, *prefixes: str) -> None:
+    """The file of a table has these rows now."""
+    unfinished = folder / "unfinished"
+    unfinished.write_text(json.dumps([{"prefix": prefix} for prefix in prefixes]))
+    unfinished.replace(folder / "customers.json")
+
+
 class TableTests(FilteringCase):
     def write(self, *prefixes: str) -> None:
-        unfinished = self.folder / "unfinished"
-        unfinished.write_text(json.dumps([{"prefix": prefix} for prefix in prefixes]))
-        unfinished.replace(self.folder / "customers.json")
+        write_rows(self.folder, *prefixes)
 
     def changed(self, mode: str) -> Instance:
         """A table of one row, of two a while later."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from rotonda.filters.routes import RouteFilter
+from rotonda.flow.touched import Touched
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
 from rotoro.table.columns import Column
 from rotoro.table.digest import MODULUS
@@ -56,6 +57,10 @@ class FilteredSnapshot(Snapshot):
 
     __hash__ = None  # as of every snapshot
 
+    def is_of(self, west: Snapshot, filter: RouteFilter) -> bool:
+        """Whether it shows this snapshot through this filter."""
+        return self.west is west and self._filter is filter
+
     @property
     def nbytes(self) -> int:
         """Nothing is kept here."""
@@ -65,6 +70,13 @@ class FilteredSnapshot(Snapshot):
     def counts(self) -> dict[Slot, int]:
         """How many records each slot has."""
         return {slot: self._counts[slot] for slot in self._slots}
+
+    def after(self, diff: Diff, west: Snapshot, filter: RouteFilter) -> FilteredSnapshot:
+        """What shows this west through this filter, if that differs by this much."""
+        counts = self.counts
+        for slot, change in diff.items():
+            counts[slot] = counts.get(slot, 0) + len(change.after) - len(change.before)
+        return FilteredSnapshot(west, filter, counts, (self.digest + diff.digest_change) % MODULUS)
 
     def records(self, slot: Slot) -> Records:
         """The records of a slot, which may be none."""
@@ -116,13 +128,19 @@ class FilteredTable:
             history.commit(EMPTY)
         self._stop = west.subscribe(self._follow)
 
-    def use(self, filter: RouteFilter) -> Diff | None:
-        """Show the table through another filter from now on; returns what that changes, if anything."""
+    def use(self, filter: RouteFilter, touched: Touched | None = None) -> Diff | None:
+        """Show the table through another filter from now on; returns what that changes, if anything.
+
+        Everything is judged again, or only what can be touched.
+        """
         before, self.filter = self.history.snapshot, filter
         if not self._west.ready:
             return None
         self._begun = True
-        return self._show(*_judged_again(before, self._west.snapshot, filter, effects=False))
+        west = self._west.snapshot
+        if touched is not None and isinstance(before, FilteredSnapshot) and before.is_of(west, touched.before):
+            return self._show(*_judged_where(before, filter, touched))
+        return self._show(*_judged_again(before, west, filter, effects=False))
 
     def leave(self) -> None:
         """Follow no more; what is shown stays."""
@@ -135,11 +153,7 @@ class FilteredTable:
             self._begin()
             return
         own = filtered_diff(diff, self.filter)
-        counts = dict(shown.counts)
-        for slot, change in own.items():
-            counts[slot] = counts.get(slot, 0) + len(change.after) - len(change.before)
-        after = FilteredSnapshot(west, self.filter, counts, (shown.digest + own.digest_change) % MODULUS)
-        self._show(after, own)
+        self._show(shown.after(own, west, self.filter), own)
 
     def _begin(self) -> None:
         before = self.history.snapshot
@@ -173,3 +187,16 @@ def _judged_again(
             changes[gone] = Change(before[gone], Records.none(gone))
     diff = Diff.of(changes)
     return FilteredSnapshot(west, filter, counts, (before.digest + diff.digest_change) % MODULUS), diff
+
+
+def _judged_where(before: FilteredSnapshot, filter: RouteFilter, touched: Touched) -> tuple[FilteredSnapshot, Diff]:
+    """The same, if only some rows can be judged otherwise."""
+    changes: dict[Slot, Change] = {}
+    for slot, records in before.west.items():
+        if isinstance(slot, RouteSlot):
+            some = records.take(touched.rows(slot, records))
+            if len(some):
+                sides = (one.run(slot, some, effects=False) for one in (touched.before, filter))
+                changes[filter.slot(slot)] = Change.between(*sides)
+    diff = Diff.of(changes)
+    return before.after(diff, before.west, filter), diff

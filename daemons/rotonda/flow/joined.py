@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rotonda.filters.routes import PASS_ALL, RouteFilter
+from rotonda.flow.touched import Touched
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
 from rotoro.table.columns import Column, group_ends, group_starts
 from rotoro.table.records import columnwise
@@ -60,10 +61,12 @@ class JoinedTable:
         own.said = said
         return self._commit([self._join(west, self._let_in(own, diff))])
 
-    def use(self, filter: RouteFilter) -> Diff | None:
-        """Judge everything again, by this filter; returns what changes."""
+    def use(self, filter: RouteFilter, touched: Touched | None = None) -> Diff | None:
+        """Judge everything again, by this filter, or only what can be touched; returns what changes."""
+        if touched is not None and touched.before is not self.filter:
+            touched = None
         self.filter = filter
-        return self._commit([self._join(name, self._judged_again(own)) for name, own in self._wests.items()])
+        return self._commit([self._join(name, self._judged_again(own, touched)) for name, own in self._wests.items()])
 
     def follow(self, wests: Sequence[str], others: Sequence[str] = ()) -> Diff | None:
         """The wests are these now, in this order: what others have said goes.
@@ -107,9 +110,11 @@ class JoinedTable:
                 )
         return Diff.of(changes)
 
-    def _judged_again(self, own: _West, *, effects: bool = False) -> Diff:
+    def _judged_again(self, own: _West, touched: Touched | None = None, *, effects: bool = False) -> Diff:
         if self.filter is PASS_ALL:
             return own.kept.diff(own.said)
+        if touched is not None and not own.is_another:
+            return self._judged_where(own, touched)
         records: dict[Slot, Records] = {
             self.filter.slot(slot): self.filter.run(slot, said, effects=effects)
             for slot, said in own.said.items()
@@ -119,6 +124,16 @@ class JoinedTable:
         return Diff.of(
             {slot: Change.between(own.kept.records(slot), records.get(slot, Records.none(slot))) for slot in slots}
         )
+
+    def _judged_where(self, own: _West, touched: Touched) -> Diff:
+        changes: dict[Slot, Change] = {}
+        for slot, said in own.said.items():
+            if isinstance(slot, RouteSlot):
+                some, let_in = said.take(touched.rows(slot, said)), self.filter.slot(slot)
+                if len(some):
+                    kept = _rows(own.kept.records(let_in), some.keys)
+                    changes[let_in] = Change.between(kept, self.filter.run(slot, some, effects=False))
+        return Diff.of(changes)
 
     def _join(self, west: str, diff: Diff) -> Diff:
         """What a change of what is let in of a west changes in the whole, which moves on."""

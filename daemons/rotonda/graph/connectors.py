@@ -13,6 +13,7 @@ from rotonda.blocks.values import Address, SocketAddress
 from rotonda.filters.routes import PASS_ALL, RouteFilter
 from rotonda.flow.filtered import FilteredTable
 from rotonda.flow.joined import JoinedTable
+from rotonda.flow.touched import Touched
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.places import listen_place, server_place
 from rotonda.graph.plan import CannotRun
@@ -207,11 +208,11 @@ class BgpStage(ConnectorStage):
         if not self._begun:
             filters.when_ready(self.title, self._begin)
 
-    def judge(self, filter: RouteFilter, again: bool) -> None:
+    def judge(self, filter: RouteFilter, again: bool, touched: Touched | None = None) -> None:
         """Announce through this filter."""
         self.filter = filter
         if self._table is not None:
-            self._table.use(filter)
+            self._table.use(filter, touched)
 
     def close(self) -> None:
         """Announce nothing any more."""

@@ -1,9 +1,10 @@
 """Filters of an instance, with the data sources that they ask and the output streams that they send to.
 
 A filter asks states of its sources that do not change while it is used: when one of them does, another filter takes
-its place. When, the kind of the source says. RPKI data and tables that are ACTIVE have stored routes judged again a
-moment later. A view of a RIB, and a table that is PASSIVE, serve what comes from now on; only a virtual RIB, which
-stores no verdicts, judges again for them too, from time to time.
+its place, which still knows what no source is asked for. When, the kind of the source says. RPKI data and tables that
+are ACTIVE have stored routes judged again a moment later; of RPKI data that is only asked for the validity of routes,
+those that changed VRPs cover. A view of a RIB, and a table that is PASSIVE, serve what comes from now on; only a
+virtual RIB, which stores no verdicts, judges again for them too, from time to time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.interfaces import IDelayedCall
@@ -24,14 +26,15 @@ from rotonda.blocks.settings import FilterUse
 from rotonda.blocks.typed import TypedFilter
 from rotonda.blocks.types import ROUTE, RecordType
 from rotonda.blocks.values import RecordValue
-from rotonda.filters.compile import FilterCounts, compiled
+from rotonda.filters.compile import CompiledFilter, FilterCounts, compiled
 from rotonda.filters.messages import MessageFilter
 from rotonda.filters.routes import RouteFilter
 from rotonda.filters.world import SourceGone, SourceView
+from rotonda.flow.touched import Touched
 from rotonda.graph.changes import same_source, same_stream
 from rotonda.graph.flows import Surroundings
 from rotonda.graph.plan import CannotRun
-from rotonda.graph.stages import Stage
+from rotonda.graph.stages import Again, Stage
 from rotonda.outputs.outputs import BadStream, output_for
 from rotonda.outputs.stream import Stream
 from rotonda.rib.validated import latest_aspa_set
@@ -39,7 +42,8 @@ from rotonda.sources.rib import Indexes, RibView
 from rotonda.sources.rpki import RpkiView
 from rotonda.units.table_file import TableFile
 from rotonda.views.shown import Filtered, Sending
-from rotoro.table import History
+from rotoro.table import Diff, History
+from rotoro.table.serial import Position
 
 PATIENCE_SECONDS = 60.0
 """How long a unit waits at the start for the sources that its filter asks."""
@@ -50,7 +54,8 @@ AGAIN_SECONDS = 1.0
 LATER_SECONDS = 30.0
 """The same where a virtual RIB asks what changes all the time."""
 
-Again = Callable[[RouteFilter, bool], None]
+MOST_PAYLOADS = 20_000
+"""RPKI payloads that change; when there are more, all routes are judged again."""
 
 
 class FilterHost(MultiService):
@@ -74,7 +79,7 @@ class FilterHost(MultiService):
     # --- for stages --------------------------------------------------------------------------------------------------
 
     def of_routes(self, unit: str, use: FilterUse, on_failure: str, again: Again) -> RouteFilter:
-        """A filter of records. `again` gets what takes its place, and whether what is stored is judged again."""
+        """A filter of records. `again` gets what takes its place."""
         bound = Bound(self, unit, use, on_failure, again)
         self.bound.setdefault(unit, []).append(bound)
         return bound.made()
@@ -304,20 +309,26 @@ class Bound:
         self._again = again
         self._call: IDelayedCall | None = None
         self._judge = False
+        self._made: CompiledFilter | None = None
+        self._judged: Pinned | None = None
+        """The world that all stored routes were judged in, if it was one."""
         self._stops = [host.sources[name].listen(self._changed) for name, _ in self.filter.sources]
 
     def made(self) -> RouteFilter:
         """The filter of records, with its sources as they are now."""
         gives = self.filter.gives
         assert isinstance(gives, RecordType)
-        return compiled(
+        world = self.host.world(self.filter)
+        self._made = compiled(
             self.filter,
             dict(self.use.arguments),
-            self.host.world(self.filter),
+            world,
             self.host.around.stores.of(gives),
             on_failure=self.on_failure,
             counts=self.counts,
         )
+        self._judged = world
+        return self._made
 
     def accepts(self) -> MessageFilter:
         """The filter of messages, with its sources as they are whenever a message comes."""
@@ -333,7 +344,7 @@ class Bound:
         """Ask the sources as they are now, from now on."""
         self._wait_no_more()
         if self._again is not None and self.filter.sources:
-            self._again(self.made(), False)
+            self._replace(False)
 
     def close(self) -> None:
         """It is used no more."""
@@ -361,11 +372,38 @@ class Bound:
 
     def _renew(self) -> None:
         judge, self._judge, self._call = self._judge, False, None
-        assert self._again is not None
         try:
-            self._again(self.made(), judge)
+            self._replace(judge)
         except Exception:
             self.host.log.failure("{unit}: filter {name} could not be renewed", unit=self.unit, name=self.use.name)
+
+    def _replace(self, judge: bool) -> None:
+        """Have the unit use the filter with its sources as they are now."""
+        assert self._again is not None
+        assert self._made is not None
+        world = self.host.world(self.filter)
+        touched = self._touched(world) if judge else None
+        is_same = self._judged is not None and self._judged.views == world.views
+        self._made, self._judged = self._made.in_world(world), None
+        self._again(self._made, judge, touched)
+        if judge or is_same:
+            self._judged = world
+
+    def _touched(self, world: Pinned) -> Touched | None:
+        """What this world can have stored routes judged otherwise; None for all of them."""
+        assert self._made is not None
+        if self._judged is None:
+            return None
+        changes: list[Diff] = []
+        before = self._judged.views
+        for name in [name for name, view in world.views.items() if before[name] is not view]:
+            diff = self.host.sources[name].since(before[name]) if self._made.only_validates(name) else None
+            if diff is None:
+                return None
+            changes.append(diff)
+        if sum(diff.rows for diff in changes) > MOST_PAYLOADS:
+            return None
+        return Touched.under(self._made, changes)
 
 
 class _Gone(SourceView):
@@ -397,6 +435,10 @@ class Source:
     def view(self) -> SourceView:
         """Its state now."""
         raise NotImplementedError
+
+    def since(self, view: SourceView) -> Diff | None:
+        """What has changed since this view of it, in RPKI data; None if that is not known."""
+        return None
 
     @property
     def there(self) -> bool:
@@ -499,6 +541,7 @@ class _RpkiSource(_OfStage):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._aspas = latest_aspa_set()
+        self._states: WeakKeyDictionary[SourceView, tuple[History, Position]] = WeakKeyDictionary()
 
     @property
     def there(self) -> bool:
@@ -513,7 +556,16 @@ class _RpkiSource(_OfStage):
 
     def look(self, history: History) -> SourceView:
         """The data as it is now."""
-        return RpkiView(history.snapshot, self._aspas(history.snapshot), history.serial)
+        view = RpkiView(history.snapshot, self._aspas(history.snapshot), history.serial)
+        self._states[view] = history, history.position
+        return view
+
+    def since(self, view: SourceView) -> Diff | None:
+        """What has changed since this view of it; None if that is not known."""
+        history, position = self._states.get(view, (None, None))
+        if history is None or position is None or history is not self.history():
+            return None
+        return history.since(position) if position.epoch == history.position.epoch else None
 
 
 class _TableSource(Source):

@@ -21,6 +21,7 @@ from rotonda.blocks.settings import FilterUse
 from rotonda.filters.routes import PASS_ALL, RouteFilter
 from rotonda.flow.filtered import FilteredTable
 from rotonda.flow.joined import JoinedTable
+from rotonda.flow.touched import Touched
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.merging import hash_sets, strategy_of
 from rotonda.graph.taps import Junction
@@ -34,14 +35,15 @@ from rotoro.table.ingress import MAX_NAME
 
 NO_FLOWS: Mapping[str, Flow] = {}
 
+Again = Callable[[RouteFilter, bool, Touched | None], None]
+"""Takes another filter, whether what is stored is judged again by it, and what of that it can touch, if not all."""
+
 
 class Filters(Protocol):
     """Where stages get their filters from. `again` is called when data that a filter asks has changed."""
 
-    def of_routes(
-        self, unit: str, use: FilterUse, on_failure: str, again: Callable[[RouteFilter, bool], None]
-    ) -> RouteFilter:
-        """A filter of records. `again` gets what takes its place, and whether what is stored is judged again."""
+    def of_routes(self, unit: str, use: FilterUse, on_failure: str, again: Again) -> RouteFilter:
+        """A filter of records. `again` gets what takes its place."""
 
     def of_messages(self, unit: str, use: FilterUse, on_failure: str) -> Accepts:
         """A filter of messages as they came."""
@@ -158,8 +160,8 @@ class RibStage(Stage):
         if not self._begun:
             filters.when_ready(self.title, self._begin)
 
-    def judge(self, filter: RouteFilter, again: bool) -> None:
-        """Use another filter from now on; with `again`, for what is here already, too."""
+    def judge(self, filter: RouteFilter, again: bool, touched: Touched | None = None) -> None:
+        """Use another filter from now on; with `again`, for what is here already, too, as far as it is touched."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -234,11 +236,11 @@ class PhysicalRibStage(RibStage):
         if not self._stops or list(before.items()) != list(self._followed.items()):
             self._join(self.joined, self.wests, before)
 
-    def judge(self, filter: RouteFilter, again: bool) -> None:
+    def judge(self, filter: RouteFilter, again: bool, touched: Touched | None = None) -> None:
         """What is stored stays as it is unless it is to be judged again."""
         self.filter = filter
         if again:
-            self.joined.use(filter)
+            self.joined.use(filter, touched)
         else:
             self.joined.filter = filter
 
@@ -284,11 +286,11 @@ class VirtualRibStage(RibStage):
         before.close()
         before.history.close()
 
-    def judge(self, filter: RouteFilter, again: bool) -> None:
+    def judge(self, filter: RouteFilter, again: bool, touched: Touched | None = None) -> None:
         """Show the table through this filter."""
         self.filter = filter
         if self.table is not None:
-            self.table.use(filter)
+            self.table.use(filter, touched)
 
     def close(self) -> None:
         """Show nothing any more."""
