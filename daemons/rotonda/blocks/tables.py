@@ -216,6 +216,13 @@ def _enumerations() -> str:
     return _table(("type", "constants, ascending", "meaning"), rows)
 
 
+def _communities() -> str:
+    named = types.WELL_KNOWN_COMMUNITIES.items()
+    return _table(
+        ("constant", "Community"), ((f"`{name}`", f"`{value >> 16}:{value & 0xFFFF}`") for name, value in named)
+    )
+
+
 def _records() -> str:
     records = (types.ROUTE, types.RAW_BGP_MESSAGE, types.NLRI, types.PER_PEER_HEADER, types.VRP, types.LOG_MESSAGE)
     return "\n" + "\n".join(f"**`{each.name}`** - {each.about}\n\n{_fields(each.fields)}" for each in records) + "\n"
@@ -317,6 +324,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "instances": _blocks(BlockKind.INSTANCE),
     "scalars": _scalars,
     "enumerations": _enumerations,
+    "communities": _communities,
     "records": _records,
     "variants": _variants,
     "methods": _methods,

@@ -89,9 +89,9 @@ def _ask(instance: InstanceBlock, question: dict[str, str]) -> str:
 def _error(octets: bytes) -> str:
     """What the error of an API says."""
     try:
-        said = json.loads(octets)
-        return escaped("; ".join(str(said[word]) for word in ("error", "hint") if said.get(word)))
-    except (ValueError, TypeError, AttributeError):
+        said = json.loads(octets)["error"]
+        return escaped("; ".join(str(said[word]) for word in ("what", "hint") if said.get(word)))
+    except (ValueError, LookupError, TypeError, AttributeError):
         return ""
 
 
