@@ -136,6 +136,10 @@ class Conversing:
         """Whether something was heard that is still to be answered, although nothing waits to be written."""
         return False
 
+    def _rests(self) -> bool:
+        """All is written: whether nothing follows from that."""
+        return False
+
     def _progressed(self) -> None:
         """The transport took octets."""
 
@@ -191,6 +195,10 @@ class Conversing:
     def said(self, piece: Words, taken: int) -> None:
         """So much of it was written; go on from there. Others wait for their turn, so that nothing is raised."""
         self._writer = None
+        if taken == len(piece) and not self._outgoing and self._rests():  # as nearly always
+            self.octets_out += taken
+            self._outgoing = None
+            return
         try:
             self._do(self._after_burst, piece, taken)
         except Exception:

@@ -206,6 +206,16 @@ class SessionProtocol(Conversing):
         self._begin(session)
         return True
 
+    def _rests(self) -> bool:
+        """With a session that has nothing more to say and no alarm to be set or turned off."""
+        session = self.session
+        if session is None or not self._met or self._closing is not None or self._half_closed or not self._reading:
+            return False
+        if self._held is not None or self._wake is not None or not session.come_to_rest():
+            return False
+        self._wish = None
+        return True
+
     def _progressed(self) -> None:
         if self.session is not None:
             self.session.progressed(self._around.clock.seconds())

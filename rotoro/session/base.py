@@ -58,6 +58,10 @@ class Session:
         """Whether nothing is due at any time: the last `WakeAt` may be forgotten."""
         return False
 
+    def come_to_rest(self) -> bool:
+        """All is written: come to rest if nothing else follows from that; whether it did."""
+        return self.resting
+
     def decoder(self) -> Decoder:
         """What reads the peer's octets."""
         decoder = Decoder()

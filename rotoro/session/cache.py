@@ -210,6 +210,12 @@ class CacheSession(Session):
         self._owes_notify = True
         return self._notify(now)
 
+    def come_to_rest(self) -> bool:
+        """An answer is out, and neither a query nor a notify has waited for that."""
+        if self.state is State.ANSWERING and not self._waiting and not self._owes_notify:
+            self.state = State.READY
+        return self.resting
+
     def drained(self, now: float) -> list[Effect]:
         """An answer is out: the next query, or the notify that had to wait."""
         if self.state is not State.ANSWERING:

@@ -132,4 +132,4 @@ class RecordFilterTests(SynchronousTestCase):
             own = compiled(filter, {}, SmallWorld(), on_failure=policy)
             found = own.run(slot, rows)
             self.assertEqual(len(found), left)
-            self.assertEqual(own.counts.failures.total(), 1)  # type: ignore[attr-defined]
+            self.assertEqual(own.counts.failures.total(), 1)
