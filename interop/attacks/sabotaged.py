@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from importlib import import_module
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def shorten_memory(folder: Path) -> None:
         return bytes(encode(pdu, version))
 
     protocol.encode, decoder.decode = encoding, decoding
+    protocol._query = unwrap(protocol._query)  # whose memory of queries that came before needs no decoding
 
 
 def main() -> None:
