@@ -91,8 +91,9 @@ wheel: $(VENV)/for-tests
 	for daemon in $(DAEMONS); do \
 	  venv/bin/twistd --help | grep "^ *$$daemon " >/dev/null || { echo "the wheel has no $$daemon"; exit 1; }; \
 	done && \
+	venv/bin/rotonda check $(CURDIR)/spec/examples/*.blocks && \
 	{ venv/bin/rotonda-demo --prefixes4 300 --prefixes6 50 --peers 2 --check >demo.log 2>&1 || { cat demo.log; exit 1; }; } && \
-	echo "The wheel has $(DAEMONS) and rotonda-demo"
+	echo "The wheel has $(DAEMONS), rotonda and rotonda-demo"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis
