@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rotonda.bgp.raw import Accepts, RawMessage, accept_all
@@ -11,13 +11,11 @@ from rotonda.blocks.program import UnitBlock
 from rotonda.blocks.settings import FilterUse
 from rotonda.blocks.values import Address, SocketAddress
 from rotonda.filters.routes import PASS_ALL, RouteFilter
-from rotonda.flow.filtered import FilteredTable
-from rotonda.flow.joined import JoinedTable
 from rotonda.flow.touched import Touched
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.places import listen_place, server_place
 from rotonda.graph.plan import CannotRun
-from rotonda.graph.stages import Filters, Stage, flows_of, join
+from rotonda.graph.stages import Filters, Showing, Stage, flows_of
 from rotonda.units import bgp_connector as bgp
 from rotonda.units import bmp_connector as bmp
 from rotonda.units.bmp_proxy import Proxy as ProxyTo
@@ -26,7 +24,7 @@ from rotonda.units.serving import new_history
 from rotonda.units.sources import Life
 from rotonda.units.watch import Watch
 from rotonda.views.shown import Link
-from rotoro.table import EMPTY, Ingress
+from rotoro.table import Ingress
 
 WATCH_SECONDS = 1.0
 
@@ -175,12 +173,9 @@ class BgpStage(ConnectorStage):
         self._filters = filters
         self._begun = False
         self._wests: Sequence[Stage] = ()
-        self._followed: tuple[Flow, ...] = ()
-        self._stops: list[Callable[[], None]] = []
-        self._joined = JoinedTable(new_history(), ())
-        self._table: FilteredTable | None = None
         self._out = new_history()
         """What is announced."""
+        self._showing = Showing(self._out, self.filter)
         self._unit = self._made(config, filters) if config.peers else None
         if self._unit is None:
             self.log.warn("{unit} has no peers, so nobody can connect", unit=self.title)
@@ -211,14 +206,11 @@ class BgpStage(ConnectorStage):
     def judge(self, filter: RouteFilter, again: bool, touched: Touched | None = None) -> None:
         """Announce through this filter."""
         self.filter = filter
-        if self._table is not None:
-            self._table.use(filter, touched)
+        self._showing.use(filter, touched)
 
     def close(self) -> None:
         """Announce nothing any more."""
-        self._leave()
-        self._joined.close()
-        self._joined.history.close()
+        self._showing.close()
         self._out.close()
         super().close()
 
@@ -231,29 +223,11 @@ class BgpStage(ConnectorStage):
         self._announce()
 
     def _announce(self) -> None:
-        flows = tuple(flows_of(self._wests).values())
-        if self._unit is None or flows == self._followed:
+        if self._unit is None:
             return
-        if not self._followed:
+        if not self._showing.followed and flows_of(self._wests):
             self._unit.announce(self._out)
-        self._leave()
-        before, self._joined, self._followed = self._joined, JoinedTable(new_history(), ()), flows
-        self._stops = join(self._joined, self._wests if len(flows) > 1 else ())
-        if flows:
-            west = flows[0].history if len(flows) == 1 else self._joined.history
-            self._table = FilteredTable(west, self.filter, self._out)
-        else:
-            self._out.commit(EMPTY)
-        before.close()
-        before.history.close()
-
-    def _leave(self) -> None:
-        for stop in self._stops:
-            stop()
-        self._stops = []
-        if self._table is not None:
-            self._table.leave()
-        self._table = None
+        self._showing.follow(self._wests)
 
     def _east_filter(self, config: BgpConnector, filters: Filters) -> RouteFilter:
         if config.east_filter is None:

@@ -30,7 +30,7 @@ from rotonda.units.served_source import ServedSource
 from rotonda.units.serving import new_history
 from rotonda.units.sources import SourceUnit
 from rotonda.views.shown import Link
-from rotoro.table import Diff, History, Ingress
+from rotoro.table import EMPTY, Diff, History, Ingress
 from rotoro.table.ingress import MAX_NAME
 
 NO_FLOWS: Mapping[str, Flow] = {}
@@ -258,6 +258,55 @@ class PhysicalRibStage(RibStage):
         self.past.feed(diff, self.around.wall())
 
 
+class Showing:
+    """Keeps a history in step with the tables of some wests, joined if they are several, through a filter. Nothing else
+    is kept."""
+
+    def __init__(self, history: History, filter: RouteFilter) -> None:
+        self.table: FilteredTable | None = None
+        """The view; None as long as there is nothing west of it."""
+        self.followed: tuple[Flow, ...] = ()
+        self._history, self._filter = history, filter
+        self._stops: list[Callable[[], None]] = []
+        self._joined = JoinedTable(new_history(), ())
+
+    def follow(self, wests: Sequence[Stage]) -> None:
+        """Show the tables of these from now on; what differs is the next change of the history."""
+        flows = tuple(flows_of(wests).values())
+        if flows == self.followed:
+            return
+        self._leave()
+        before, self._joined, self.followed = self._joined, JoinedTable(new_history(), ()), flows
+        self._stops = join(self._joined, wests if len(flows) > 1 else ())
+        if flows:
+            west = flows[0].history if len(flows) == 1 else self._joined.history
+            self.table = FilteredTable(west, self._filter, self._history)
+        else:
+            self._history.commit(EMPTY)
+        before.close()
+        before.history.close()
+
+    def use(self, filter: RouteFilter, touched: Touched | None = None) -> None:
+        """Show them through this filter."""
+        self._filter = filter
+        if self.table is not None:
+            self.table.use(filter, touched)
+
+    def close(self) -> None:
+        """Follow nobody any more; the history is its owner's to close."""
+        self._leave()
+        self._joined.close()
+        self._joined.history.close()
+
+    def _leave(self) -> None:
+        for stop in self._stops:
+            stop()
+        self._stops = []
+        if self.table is not None:
+            self.table.leave()
+        self.table = None
+
+
 class VirtualRibStage(RibStage):
     """Shows the table west of it through its filter; of several wests, their tables joined.
 
@@ -267,35 +316,19 @@ class VirtualRibStage(RibStage):
 
     def __init__(self, block: UnitBlock, around: Surroundings, filters: Filters) -> None:
         super().__init__(block, around, filters)
-        self.table: FilteredTable | None = None
-        self._joined = JoinedTable(new_history(), ())
-        self._followed: Sequence[Flow] = ()
+        assert self.flow is not None
+        self._showing = Showing(self.flow.history, self.filter)
 
     def begin(self) -> None:
         """Show the tables of the wests."""
-        flows = list(flows_of(self.wests).values())
-        if self.table is not None and flows == self._followed:
-            return
-        before, self._joined, self._followed = self._joined, JoinedTable(new_history(), ()), flows
-        self._join(self._joined, self.wests if len(flows) > 1 else ())
-        if self.table is not None:
-            self.table.leave()
-        assert self.flow is not None
-        west = flows[0].history if len(flows) == 1 else self._joined.history
-        self.table = FilteredTable(west, self.filter, self.flow.history)
-        before.close()
-        before.history.close()
+        self._showing.follow(self.wests)
 
     def judge(self, filter: RouteFilter, again: bool, touched: Touched | None = None) -> None:
         """Show the table through this filter."""
         self.filter = filter
-        if self.table is not None:
-            self.table.use(filter, touched)
+        self._showing.use(filter, touched)
 
     def close(self) -> None:
         """Show nothing any more."""
-        if self.table is not None:
-            self.table.leave()
+        self._showing.close()
         super().close()
-        self._joined.close()
-        self._joined.history.close()

@@ -100,10 +100,6 @@ class TableView(SourceView):
         """The row of the first record with each of these values in this field, or NONE."""
         return self.column(field).first_rows(keys)
 
-    def first_matches(self, look_up: str, prefixes: NDArray[np.bytes_]) -> Numbers:
-        """The row of the first record that `exact_match` or `longest_match` finds for each prefix, or NONE."""
-        return self._index_of(prefixes).first_rows(look_up, prefixes)
-
     def _index(self, bits: int) -> PrefixIndex:
         if self._prefixes is None:
             raise SourceGone(f"{self.type} has no prefixes")

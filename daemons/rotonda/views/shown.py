@@ -132,16 +132,6 @@ class RibView(View, ServingView, Protocol):
         """Its RIBs."""
 
 
-class GraphView(RibView, Protocol):
-    """What a daemon shows that runs a graph of units."""
-
-    def filtered(self) -> Sequence[Filtered]:
-        """What its filters have done."""
-
-    def sending(self) -> Sequence[Sending]:
-        """How its output streams fare."""
-
-
 class ConnectorView(View, ServingView, Protocol):
     """What a daemon shows that brings data in."""
 
