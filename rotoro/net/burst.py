@@ -17,6 +17,8 @@ MOST = 1024
 """Connections after which it is time to send, so that the first does not wait for thousands."""
 
 Words = bytes | memoryview
+Part = tuple["Conversing", Callable[[Words], int], Words | None]
+"""Who, how, and what, if that is known already."""
 
 
 class Burst:
@@ -25,22 +27,27 @@ class Burst:
     __slots__ = ("_asked", "_waiting")
 
     def __init__(self) -> None:
-        self._waiting: list[Conversing] = []
+        self._waiting: list[Part] = []
         self._asked = False
 
-    def add(self, connection: Conversing) -> None:
-        """It is asked for its next piece before the reactor waits again."""
-        self._waiting.append(connection)
-        if len(self._waiting) >= MOST:
-            self.send()
-        elif not self._asked:
+    @property
+    def full(self) -> bool:
+        """Whether it is time to send, although more have something to say."""
+        return len(self._waiting) >= MOST
+
+    def add(self, connection: Conversing, words: Words | None = None) -> None:
+        """These words, or else what it then has to say, go out before the reactor waits again."""
+        self._waiting.append(
+            (connection, connection.transport.socket.send, words) if words else (connection, len, None)
+        )
+        if not self._asked:
             self._asked = True
             connection.transport.reactor.callLater(0, self._turn)
 
     def send(self) -> None:
         """Say it all."""
         waiting, self._waiting = self._waiting, []
-        parts = [(connection, *connection.first_words()) for connection in waiting]
+        parts = [(who, send, words) if words is not None else (who, *who.first_words()) for who, send, words in waiting]
         taken = [_taken(send, words) for _, send, words in parts]  # as little as possible between one and the next
         for (connection, _, words), octets in zip(parts, taken, strict=True):
             connection.said(words, octets)

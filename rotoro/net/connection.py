@@ -95,6 +95,8 @@ class Conversing:
         if isinstance(transport, tcp.Server):
             # Twisted makes up two names for each; our log says who it is without them, and 150 octets are a tenth.
             transport.logstr = transport.repstr = type(self).__name__
+            if self._direct and self._around.crowd is not None:
+                self._around.crowd.take_in(transport)
         self.connectionMade()
 
     def connectionMade(self) -> None:
@@ -183,6 +185,17 @@ class Conversing:
             else:
                 self._produce()
 
+    def _soon(self, words: Words) -> bool:
+        """If nothing else waits, and these are few: they go out with what others have to say; whether they do."""
+        burst = self._around.burst
+        if self._outgoing is not None or self._writer is not None or burst is None or len(words) > SMALL:
+            return False
+        if not self._direct or not self.connected:
+            return False
+        self._writer = Writer.BURST
+        burst.add(self, words)
+        return True
+
     def first_words(self) -> tuple[Callable[[Words], int], Words]:
         """How to write, and what comes first if that is small."""
         if self._outgoing and self.transport.connected:
@@ -206,9 +219,10 @@ class Conversing:
             self.shed("our mistake")
 
     def _after_burst(self, piece: Words, taken: int) -> None:
-        if self._outgoing is None or not self.transport.connected:
+        if not self.transport.connected:
             return
-        if self._handed_over(self._outgoing, piece, taken) and self._write(self._outgoing):
+        waiting = self._queue()
+        if self._handed_over(waiting, piece, taken) and self._write(waiting):
             self._written()
         else:
             self._produce()

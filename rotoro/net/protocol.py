@@ -111,7 +111,8 @@ class SessionProtocol(Conversing):
         session.heard(now)
         if self._decoder is None:
             if len(data) <= QUERY_LENGTH and self._held is None:
-                self._do(self._step, self._take_little, session, data, now)
+                if not self._answered(session, data, now):
+                    self._do(self._step, self._take_little, session, data, now)
                 return
             self._decoder = session.decoder()
         self._decoder.receive(data)
@@ -164,7 +165,8 @@ class SessionProtocol(Conversing):
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Stream):
-                self._queue().share(effect.chunks)
+                if len(effect.chunks) != 1 or not self._soon(effect.chunks[0]):
+                    self._queue().share(effect.chunks)
             elif isinstance(effect, WakeAt) and not self._lost:
                 self._wish = effect.when
             elif isinstance(effect, Send):
@@ -176,7 +178,9 @@ class SessionProtocol(Conversing):
 
     def _send(self, pdu: Pdu, version: int) -> None:
         if isinstance(pdu, SerialNotify):
-            self._queue().put(_notify(pdu, version))
+            octets = _notify(pdu, version)
+            if not self._soon(octets):
+                self._queue().put(octets)
             return
         if isinstance(pdu, ErrorReport):
             self.errors_sent += 1
@@ -267,6 +271,24 @@ class SessionProtocol(Conversing):
             self._watch_partial(decoder, self.pdus_in + decoder.skipped > passed)
             if not decoder.pending:
                 self._decoder = None
+
+    def _answered(self, session: Session, octets: bytes, now: float) -> bool:
+        """For one that rests and asks for little, the shortest way; whether that could be taken."""
+        if self._busy or self._writer is not None or self._partial is not None or not self._met:
+            return False
+        try:
+            query = _query(octets)
+            answer = None if query is None else session.answer_at_once(*query, now)
+        except Exception as mistake:
+            self._do(self._step, _raise, mistake)
+            return True
+        if answer is None:
+            return False
+        self.pdus_in += 1
+        stream, self._wish = answer
+        if len(stream.chunks) != 1 or not self._soon(stream.chunks[0]):
+            self._do(self._perform, [stream])
+        return True
 
     def _take_little(self, session: Session, octets: bytes, now: float) -> list[Effect]:
         """The same for what may well be a query that came whole, with nothing before or after it, as nearly all do."""
@@ -383,6 +405,10 @@ def _query(octets: bytes) -> tuple[int, Pdu] | None:
         return None
     whole = len(items) == 1 and not decoder.pending and isinstance(items[0][1], SerialQuery | ResetQuery)
     return items[0] if whole else None
+
+
+def _raise(mistake: Exception) -> list[Effect]:
+    raise mistake
 
 
 _notify = lru_cache(NOTIFIED)(encode)

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from rotoro.net.burst import Burst
+from rotoro.net.crowd import HAS_EPOLL, Crowd
 from rotoro.net.limits import DEFAULT_LIMITS, Buckets, Counters, Limits, Quiet, source, within
 from rotoro.net.protocol import SessionProtocol
 from rotoro.net.surroundings import Surroundings
@@ -71,6 +72,7 @@ class ServerFactory(Factory):
             counters=self.counters,
             quiet=self.quiet,
             burst=self._burst,
+            crowd=Crowd() if HAS_EPOLL else None,
         )
 
     def buildProtocol(self, addr: IAddress | None) -> SessionProtocol:  # type: ignore[override]
@@ -121,6 +123,8 @@ class ServerFactory(Factory):
         for protocol in list(self.connections):
             if isinstance(protocol.session, CacheSession | ServingPeer):
                 protocol.ask(partial(what, protocol.session))
+                if self._burst.full:  # the first does not wait for thousands
+                    self._burst.send()
         self._burst.send()
 
     def _choose(self, first: int) -> Session:

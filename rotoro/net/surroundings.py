@@ -15,6 +15,7 @@ from rotoro.wire.pdu import Pdu
 
 if TYPE_CHECKING:
     from rotoro.net.burst import Burst
+    from rotoro.net.crowd import Crowd
     from rotoro.net.protocol import SessionProtocol
 
 
@@ -39,3 +40,5 @@ class Surroundings:
     """Which lines of the log are worth writing; without it, all are."""
     burst: Burst | None = None
     """Where small answers wait to be sent together with those of others; without it, they are sent at once."""
+    crowd: Crowd | None = None
+    """Who reads connections together; without it, the reactor reads each."""

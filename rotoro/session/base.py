@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
-from rotoro.session.effects import Close, Effect, Send
+from rotoro.session.effects import Close, Effect, Send, Stream
 from rotoro.wire.bulk import PREFIX_FORMS, Prefixes, encode_prefixes
 from rotoro.wire.codec import encode
 from rotoro.wire.decoder import Decoder, Foreign
@@ -83,6 +83,13 @@ class Session:
             return act(self, pdu, now)
         except ProtocolError as broken:
             return self.fail(_showing(broken, pdu, version), pdu)
+
+    def answer_at_once(self, version: int, pdu: Pdu, now: float) -> tuple[Stream, float] | None:
+        """For a PDU after which only a stream is to be sent: that, and when to wake then. None for any other.
+
+        After a change, thousands ask for the same in one moment.
+        """
+        return None
 
     def broken(self, error: ProtocolError, now: float) -> list[Effect]:
         """The octets that the peer sent do not make a PDU."""

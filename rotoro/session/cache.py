@@ -190,6 +190,19 @@ class CacheSession(Session):
             pdu = Foreign(version, shown[1], shown)
         return super().receive(version, pdu, now)
 
+    def answer_at_once(self, version: int, pdu: Pdu, now: float) -> tuple[Stream, float] | None:
+        """The changes since the serial of a router that is up to date until now, in the session and version agreed."""
+        if self.state is not State.READY or not self._established or not isinstance(pdu, SerialQuery):
+            return None
+        if version != self.version or pdu.session != self._data.sessions[version] or not self._data.history.ready:
+            return None
+        answer = self._data.current(version).since(pdu.serial)
+        if answer is None:
+            return None
+        self.queries += 1
+        self._progress = now
+        return answer, self._answering(now)
+
     def broken(self, error: ProtocolError, now: float) -> list[Effect]:
         """What is no PDU is answered in the version that it claims, if that can be."""
         claimed = error.offending[0] if error.offending else self.version
@@ -296,11 +309,14 @@ class CacheSession(Session):
         return [Send(self.version, CacheReset())] if answer is None else self._send(answer, now)
 
     def _send(self, answer: Stream, now: float) -> list[Effect]:
+        return [answer, WakeAt(self._answering(now))]
+
+    def _answering(self, now: float) -> float:
+        """An answer is under way; when to see whether it got on."""
         self.state = State.ANSWERING
         self._established = True
         self.serial = self._data.history.serial
-        stalled_at = now + STALLED_RETRIES * self._data.timers.retry
-        return [answer, WakeAt(stalled_at)]
+        return now + STALLED_RETRIES * self._data.timers.retry
 
     def _notify(self, now: float) -> list[Effect]:
         """Tell of a new serial, if the router may be told now (RFC 8210 section 8.2): else when it may."""

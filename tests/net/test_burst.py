@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Generator
+from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import inlineCallbacks
@@ -26,6 +28,7 @@ class Saying:
         self.told, self.name, self._send = told, name, send
         self.transport: Any = self
         self.reactor = Clock()
+        self.socket: Any = None
         self.taken = -1
 
     def first_words(self) -> tuple[Callable[[bytes], int], bytes]:
@@ -61,11 +64,25 @@ class BurstTests(SynchronousTestCase):
             first.reactor.advance(0)
             self.assertEqual(self.told, ["a sends", "a said"] * count)
 
-    def test_nobody_waits_for_thousands(self) -> None:
+    def test_it_tells_when_the_first_should_wait_no_longer(self) -> None:
         for _ in range(MOST):
-            self.assertEqual(self.told, [])
+            self.assertFalse(self.burst.full)
             self.burst.add(Saying(self.told, "a"))
+        self.assertTrue(self.burst.full)
+        self.burst.send()
         self.assertEqual(len(self.told), 2 * MOST)
+        self.assertFalse(self.burst.full)
+
+    def test_words_that_are_known_already(self) -> None:
+        """Who gives its words is not asked for them."""
+        saying = Saying(self.told, "a")
+        sent = BytesIO()
+        saying.socket = SimpleNamespace(send=sent.write)
+        self.burst.add(saying, b"known")
+        self.burst.send()
+        self.assertEqual(sent.getvalue(), b"known")
+        self.assertEqual(self.told, ["a said"])
+        self.assertEqual(saying.taken, 5)
 
     def test_a_broken_connection_harms_no_other(self) -> None:
         def broken(words: bytes) -> int:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from rotoro.session.cache import MAX_FOREIGN, CacheData
-from rotoro.session.effects import Send, Stream
+from rotoro.session.cache import MAX_FOREIGN, CacheData, CacheSession
+from rotoro.session.effects import Send, Stream, WakeAt
 from rotoro.wire import Foreign, encode
 from rotoro.wire.bulk import Prefixes
 from rotoro.wire.errors import CorruptData
@@ -22,6 +22,8 @@ from rotoro.wire.rtr import (
 )
 from tests.session.caches import SESSION, CacheCase, decoded, rows, streamed
 from tests.session.worlds import RPKI, aspa, closes, history, providers, report, router_key, sent, snapshot, vrp, vrps
+
+SLOTS = ("state", "version", "serial", "queries", "_established", "_progress", "_waiting", "_owes_notify")
 
 
 class VersionTests(CacheCase):
@@ -199,6 +201,47 @@ class SerialTests(CacheCase):
         assert isinstance(one, Stream)
         assert isinstance(other, Stream)
         self.assertTrue(all(a is b for a, b in zip(one.chunks, other.chunks, strict=True)))
+
+
+class AtOnceTests(CacheCase):
+    """The shortest way is no other way."""
+
+    def test_it_answers_as_the_long_way_does(self) -> None:
+        twins = [self.established() for _ in range(2)]
+        self.history.commit(vrps(1, 3))
+        for now, serial in ((5.0, 10), (6.0, 11)):
+            query = SerialQuery(SESSION + 2, serial)
+            at_once = twins[0].answer_at_once(2, query, now)
+            assert at_once is not None
+            self.assertEqual(twins[1].receive(2, query, now), [at_once[0], WakeAt(at_once[1])])
+            self.assertEqual(*({name: getattr(twin, name) for name in SLOTS} for twin in twins))
+            for twin in twins:
+                twin.drained(now)
+
+    def test_what_it_does_not_answer_it_leaves_alone(self) -> None:
+        for version, pdu in (
+            (1, SerialQuery(SESSION + 1, 10)),
+            (2, SerialQuery(SESSION, 10)),
+            (2, SerialQuery(SESSION + 2, 3)),
+            (2, ResetQuery()),
+            (2, ErrorReport(0, b"", "")),
+        ):
+            twins = [self.established() for _ in range(2)]
+            with self.subTest(pdu=pdu):
+                self.assertIsNone(twins[0].answer_at_once(version, pdu, 5.0))
+                self.assertEqual(*({name: getattr(twin, name) for name in SLOTS} for twin in twins))
+
+    def test_only_who_is_up_to_date_is_answered(self) -> None:
+        query = SerialQuery(SESSION + 2, 10)
+        self.assertIsNone(self.cache.answer_at_once(2, query, 0.0), "no version is agreed")
+        self.ask(query)
+        self.assertIsNone(self.cache.answer_at_once(2, query, 0.0), "an answer is under way")
+
+    def established(self) -> CacheSession:
+        cache = self.session(self.history)
+        cache.receive(2, SerialQuery(SESSION + 2, 10), 0.0)
+        cache.drained(0.0)
+        return cache
 
 
 class ContentTests(CacheCase):
