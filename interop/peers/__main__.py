@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 
 from interop.peers.base import CannotInstall, Peer
 from interop.peers.bgpdump import BGPDUMP
+from interop.peers.bgpkit import BGPKIT
 from interop.peers.bird import BIRD2, BIRD3
 from interop.peers.debian import AptPeer, UnpackedPeer
 from interop.peers.frr import FRR, FRR10
 from interop.peers.gobgp import GOBGP3, GOBGP4
+from interop.peers.kafka import JAVA, KAFKA, MAVEN
+from interop.peers.mosquitto import MOSQUITTO
 from interop.peers.openbgpd import OPENBGPD7, OPENBGPD8
 from interop.peers.openssl import OPENSSL
+from interop.peers.rabbitmq import RABBITMQ
 from interop.peers.rotonda import ROTONDA
 from interop.peers.routinator import ROUTINATOR
 from interop.peers.rtrclient import RTRCLIENT
@@ -23,9 +27,10 @@ from interop.peers.rtrtr import RTRTR, RTRTR_TLS
 from interop.peers.stayrtr import STAYRTR, STAYRTR_06
 
 FROM_APT = [STAYRTR, RTRDUMP, RTRMON, RTRCLIENT, BIRD2, GOBGP3, FRR, OPENBGPD7, BGPDUMP, OPENSSL]
+BROKERS = [MOSQUITTO, RABBITMQ, JAVA, MAVEN]
 UNPACKED = [BIRD3, FRR10, OPENBGPD8, STAYRTR_06, RTRDUMP_06]
-BUILT = [GOBGP4, RTRTR, RTRTR_TLS, ROUTINATOR, ROTONDA]
-ALL: list[Peer] = [*FROM_APT, *UNPACKED, *BUILT]
+BUILT = [GOBGP4, RTRTR, RTRTR_TLS, ROUTINATOR, ROTONDA, KAFKA, BGPKIT]
+ALL: list[Peer] = [*FROM_APT, *BROKERS, *UNPACKED, *BUILT]
 PEERS = {peer.name: peer for peer in ALL}
 
 
@@ -44,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m interop.peers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("status", help="which peers are here, and why the others are not")
-    install = commands.add_parser("install", help="get peers through apt, cargo and Go")
+    install = commands.add_parser("install", help="get peers through apt, cargo, Go and Maven")
     install.add_argument("names", nargs="*", choices=[*PEERS, []], metavar="NAME", help=", ".join(PEERS))
     install.add_argument("--all", action="store_true", help="those that only the benchmarks need, too")
     return parser

@@ -51,7 +51,7 @@ class Conversing:
 
     __slots__ = (
         "_around", "_busy", "_closing", "_direct", "_half_closed", "_left", "_linger", "_lost", "_outgoing",
-        "_reading", "_writer", "connected", "octets_out", "transport",
+        "_reading", "_standing", "_writer", "connected", "octets_out", "transport",
     )  # fmt: skip
 
     log = Logger()
@@ -69,6 +69,8 @@ class Conversing:
         """Who asks for what waits."""
         self._busy = self._half_closed = self._lost = self._left = False
         self._reading = True
+        self._standing = False
+        """Whether nothing is read, whatever else would have it."""
         self._closing: str | None = None
         self._linger: IDelayedCall | None = None
 
@@ -279,7 +281,15 @@ class Conversing:
     def _read(self, on: bool) -> None:
         if on is not self._reading:
             self._reading = on
-            (self.transport.resumeProducing if on else self.transport.pauseProducing)()
+            if not self._standing:
+                (self.transport.resumeProducing if on else self.transport.pauseProducing)()
+
+    def stand(self, still: bool) -> None:
+        """Read nothing, or read on as far as nothing else is against it."""
+        if still is not self._standing:
+            self._standing = still
+            if self._reading:
+                (self.transport.pauseProducing if still else self.transport.resumeProducing)()
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

@@ -119,6 +119,19 @@ class SessionProtocol(Conversing):
         if self._held is None:
             self._do(self._take, session, now)
 
+    def hold(self, on: bool) -> None:
+        """Read nothing, or read on. As long as it is so this has to be said again within every few seconds: then it is
+        not the peer who is silent, or slow."""
+        session, now = self.session, self._around.clock.seconds()
+        if session is None or not self.began or self._closing is not None:
+            return
+        if self._standing:
+            session.delayed(now)
+        if on and self._held is None and self._partial is not None:
+            cancel(self._partial)
+            self._partial = None
+        self.stand(on)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         for call in (self._wake, self._partial, self._linger):

@@ -99,7 +99,7 @@ def revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
 
 def private_key(path: Path) -> Key:
     """A key in PEM that nobody but its owner may read, without a passphrase: a daemon has nobody to ask for it."""
-    data = _read(path, secret=True)
+    data = _read(path, "key")
     try:
         key = serialization.load_pem_private_key(data, None)
     except TypeError:
@@ -111,7 +111,19 @@ def private_key(path: Path) -> Key:
     return key
 
 
-def _read(path: Path, secret: bool = False) -> bytes:
+def secret(path: Path) -> str:
+    """A password: the first line of a file that nobody but its owner may read. Raises BadFile."""
+    lines = _read(path, "password").splitlines()
+    try:
+        password = lines[0].decode() if lines else ""
+    except UnicodeDecodeError:
+        raise BadFile(f"{path} has a password that is not UTF-8") from None
+    if not password:
+        raise BadFile(f"{path} has no password")
+    return password
+
+
+def _read(path: Path, secret: str = "") -> bytes:
     """The whole of a file; its rights are those of the very file that is read, so nobody can swap it in between."""
     try:
         with path.open("rb") as file:
@@ -120,7 +132,7 @@ def _read(path: Path, secret: bool = False) -> bytes:
                 raise BadFile(f"{path} is not a file")
             if secret and state.st_mode & OTHERS:
                 mode = stat.S_IMODE(state.st_mode)
-                raise BadFile(f"{path}: others than its owner may use the key (mode {mode:04o}); chmod 600 it")
+                raise BadFile(f"{path}: others than its owner may use the {secret} (mode {mode:04o}); chmod 600 it")
             data = file.read(MAX_OCTETS + 1)
     except OSError as wrong:
         raise BadFile(f"{path} cannot be read: {wrong.strerror}") from None

@@ -79,7 +79,7 @@ class Bracket:
         """Routes may come from there; if it is closed, all that it had are withdrawn."""
         if pdu.ingress not in self._ingresses and len(self._ingresses) >= MAX_INGRESSES:
             raise LimitExceeded(f"more than {MAX_INGRESSES} ingresses in one bracket")
-        own = self._ingresses[pdu.ingress] = self._adopt(_described(pdu))
+        own = self._ingresses[pdu.ingress] = self._adopt(described(pdu))
         if pdu.state == IngressHealth.CLOSED:
             for form in ROUTE_FORMS.values():
                 slot = self._slot(form.family, own)
@@ -160,7 +160,8 @@ class Bracket:
             raise LimitExceeded(f"more than {MAX_ROWS} rows in {MAX_RUNS} PDUs, and {MAX_OCTETS} octets, in a bracket")
 
 
-def _described(pdu: IngressState) -> Ingress:
+def described(pdu: IngressState) -> Ingress:
+    """The ingress of which this PDU tells, under its number there; raises CorruptData."""
     try:
         return Ingress(
             number=pdu.ingress,

@@ -208,25 +208,36 @@ class RouteRows:
 def decode_routes(run: Routes4 | Routes6) -> RouteRows:
     """The rows of a run; CorruptData if they do not fill it, a length is too long or host bits are set."""
     run.check()
-    form = ROUTE_FORMS[4 if isinstance(run, Routes4) else 6]
-    dtype = form.dtypes[run.flags]
-    rows = np.frombuffer(run.rows, np.uint8).reshape(-1, dtype.itemsize)
-    fields = np.frombuffer(run.rows, dtype)
+    family = 4 if isinstance(run, Routes4) else 6
+    keys, attributes, offsets, bad = decode_rows(family, run.flags, run.rows)
+    if bad.any():
+        first, size = int(bad.argmax()), ROUTE_FORMS[family].dtypes[run.flags].itemsize
+        shown = run.rows[first * size : (first + 1) * size]
+        raise CorruptData(f"route {first} of a run has a length or host bits that cannot be", shown)
+    times = np.full(len(keys), run.time, np.uint64)
+    if run.flags & RouteFlags.OFFSETS:
+        times += offsets * np.uint64(run.tick)
+    return RouteRows(keys, attributes, times)
+
+
+def decode_rows(
+    family: int, flags: int, octets: bytes
+) -> tuple[Keys, NDArray[np.uint32], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Whole rows as columns: keys, attribute sets, time offsets, and which rows have a length or host bits that cannot
+    be. Columns that the flags do not name are empty, but for path identifiers, which are 0."""
+    form = ROUTE_FORMS[family]
+    dtype = form.dtypes[flags]
+    rows = np.frombuffer(octets, np.uint8).reshape(-1, dtype.itemsize)
+    fields = np.frombuffer(octets, dtype)
     keys = np.zeros((len(rows), form.key_width), np.uint8)
     keys[:, : form.bits // 8] = rows[:, _places(dtype, "prefix")]
     keys[:, form.bits // 8] = fields["prefix_length"]
-    if run.flags & RouteFlags.PATHS:
+    if flags & RouteFlags.PATHS:
         keys[:, form.bits // 8 + 1 :] = rows[:, _places(dtype, "path")]
     bad = (fields["prefix_length"] > form.bits) | _host_bits(fields["prefix"], fields["prefix_length"])
-    if bad.any():
-        first = int(bad.argmax())
-        raise CorruptData(f"route {first} of a run has a length or host bits that cannot be", rows[first].tobytes())
-    announced = bool(run.flags & RouteFlags.ANNOUNCE)
-    attributes = fields["attributes"].astype(np.uint32) if announced else np.empty(0, np.uint32)
-    times = np.full(len(rows), run.time, np.uint64)
-    if run.flags & RouteFlags.OFFSETS:
-        times += fields["offset"].astype(np.uint64) * np.uint64(run.tick)
-    return RouteRows(as_keys(keys), attributes, times)
+    attributes = fields["attributes"].astype(np.uint32) if flags & RouteFlags.ANNOUNCE else np.empty(0, np.uint32)
+    offsets = fields["offset"].astype(np.uint64) if flags & RouteFlags.OFFSETS else np.empty(0, np.uint64)
+    return as_keys(keys), attributes, offsets, bad
 
 
 def encode_rows(

@@ -146,13 +146,13 @@ class InWorldTests(SynchronousTestCase):
         self.assertEqual([view() for view in before], [None, None])
 
 
-class OnlyValidatesTests(SynchronousTestCase):
-    def only_validates(self, condition: str, define: str = "") -> bool:
+class AsksWhatCoversTests(SynchronousTestCase):
+    def asks_what_covers(self, condition: str, define: str = "") -> bool:
         filter = files.lowered(
             f"filter-map test {{ define {{ rx_tx route: Route; use rpki; use customers; {define} }}"
             f" apply {{ filter match {condition} matching {{ reject; }}; accept; }} }}"
         )
-        return compiled(filter, {}, SmallWorld()).only_validates("rpki")
+        return compiled(filter, {}, SmallWorld()).asks_what_covers("rpki")
 
     def test_what_depends_on_nothing_else(self) -> None:
         for condition, define in (
@@ -163,16 +163,19 @@ class OnlyValidatesTests(SynchronousTestCase):
             ),
             ("rpki.validate(route.prefix, customers.find(route.peer_asn).first().asn) == VALID", ""),
             ("customers.contains(route.prefix)", ""),
+            ("rpki.less_specifics(route.prefix).matches", ""),
+            ("rpki.validate(route.prefix, rpki.longest_match(route.prefix).first().asn) == VALID", ""),
+            ("rpki.exact_match(route.prefix).matches || rpki.contains(route.prefix)", ""),
         ):
-            self.assertTrue(self.only_validates(condition, define), condition)
+            self.assertTrue(self.asks_what_covers(condition, define), condition)
 
     def test_what_does(self) -> None:
         for condition in (
             "rpki.verify(route.as_path, UPSTREAM) == INVALID",
             "rpki.validate(10.0.0.0/8, route.origin_asn) == INVALID",
             "rpki.validate(Prefix.from(route.next_hop, /24), route.origin_asn) == INVALID",
-            "rpki.less_specifics(route.prefix).matches",
+            "rpki.more_specifics(route.prefix).matches",
             "rpki.validate(route.prefix, route.origin_asn) == VALID || rpki.contains(route.origin_asn)",
-            "rpki.validate(route.prefix, rpki.longest_match(route.prefix).first().asn) == VALID",
+            "rpki.validate(route.prefix, rpki.find(route.peer_asn).first().asn) == VALID",
         ):
-            self.assertFalse(self.only_validates(condition), condition)
+            self.assertFalse(self.asks_what_covers(condition), condition)

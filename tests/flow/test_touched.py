@@ -12,13 +12,13 @@ from rotonda.filters.compile import CompiledFilter, compiled
 from rotonda.filters.world import SmallWorld
 from rotonda.flow.filtered import FilteredTable
 from rotonda.flow.joined import JoinedTable
-from rotonda.flow.touched import Touched
+from rotonda.flow.touched import Touched, prefixes_of_vrps
 from rotonda.rib.validated import aspa_set
 from rotonda.rpki.records import Vrp
 from rotonda.sources.rpki import RpkiView
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.table import VRP4, VRP6, AttributeStore, Diff, Ingress, IngressKind, Records, RouteSlot, Slot, Snapshot
+from rotoro.table import VRP4, VRP6, AttributeStore, Ingress, IngressKind, Records, RouteSlot, Slot, Snapshot
 from tests.blocks import filters as files
 from tests.flow.world import PlainFilter, history
 
@@ -120,7 +120,7 @@ class TouchedTests(SynchronousTestCase):
             for table in (some, every):
                 table.update("a", table_of(rows))
             after = data_of(payloads)
-            touched = Touched.under(one, [before.diff(after)])
+            touched = Touched.within(one, prefixes_of_vrps([before.diff(after)]))
             one, two, before = one.in_world(world(after)), first(after), after
             self.assertEqual(some.use(one, touched), every.use(two))
             self.assertEqual(some.history.snapshot, every.history.snapshot)
@@ -135,7 +135,7 @@ class TouchedTests(SynchronousTestCase):
         for rows, payloads in plays:
             west.commit(table_of(rows))
             after = data_of(payloads)
-            touched = Touched.under(one, [before.diff(after)])
+            touched = Touched.within(one, prefixes_of_vrps([before.diff(after)]))
             one, two, before = one.in_world(world(after)), first(after), after
             self.assertEqual(some.use(one, touched), every.use(two))
             shown, wanted = some.history.snapshot, every.history.snapshot
@@ -150,7 +150,7 @@ class TouchedTests(SynchronousTestCase):
         states = list(map(data_of, (frozenset(), *payloads)))
         changes = [one.diff(other) for one, other in pairwise(states)]
         changed = {vrp for one, other in pairwise((frozenset(), *payloads)) for vrp in one ^ other}
-        touched = Touched.under(first(states[0]), changes)
+        touched = Touched.within(first(states[0]), prefixes_of_vrps(changes))
         for slot, records in table_of(made).items():
             assert isinstance(slot, RouteSlot)
             wanted = [row for row in range(len(records)) if covered(slot.family, records.key(row), changed)]
@@ -162,7 +162,7 @@ class TouchedTests(SynchronousTestCase):
         west.commit(table_of({(0, (4, 0x0A000000, 8), 0): 0}))
         nothing = PlainFilter(lambda key, octets: None, STORE)
         everything = PlainFilter(lambda key, octets: octets, STORE)
-        touched = Touched.under(everything, [Diff({}, 0)])
+        touched = Touched.within(everything, {})
         virtual, physical = FilteredTable(west, nothing, history(2)), JoinedTable(history(3), ("a",), nothing)
         physical.update("a", west.snapshot)
         virtual.use(everything, touched)
@@ -185,7 +185,7 @@ class TouchedTests(SynchronousTestCase):
             return run(slot, records, effects=effects)
 
         self.patch(other, "run", counted)
-        table.use(other, Touched.under(own, [data.diff(after)]))
+        table.use(other, Touched.within(own, prefixes_of_vrps([data.diff(after)])))
         self.assertEqual(seen, [4])
         self.assertNotEqual(table.history.snapshot, west)
 

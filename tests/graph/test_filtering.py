@@ -173,12 +173,12 @@ class TouchedTests(FilteringCase):
         self.say(made, "val", (7, B, 16))
         self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
         self.say_later(made, (7, B, 16), (2, B, 16))
-        self.assertEqual(self.told, [False])  # the filter was there before the data
+        self.assertEqual(self.told, [True])
         self.say(made, "val", (2, B, 16))
         self.say_later(made, (2, B, 16), (3, C, 24))
-        self.assertEqual((self.told, self.held(made, "rib")), ([False, True], [A, B, C]))
+        self.assertEqual((self.told, self.held(made, "rib")), ([True, True], [A, B, C]))
         self.say_later(made, (7, B, 16), (3, C, 24))
-        self.assertEqual((self.told, self.held(made, "rib")), ([False, True, True], [A, C]))
+        self.assertEqual((self.told, self.held(made, "rib")), ([True, True, True], [A, C]))
         self.say_later(made, (7, B, 16), (2, B, 16), (3, C, 24))
         self.assertEqual(self.held(made, "view"), [A, B, C])
 
@@ -192,13 +192,13 @@ class TouchedTests(FilteringCase):
         self.assertEqual(self.told, [False, False])
 
     def test_everything_if_much_changes(self) -> None:
-        self.patch(filtering, "MOST_PAYLOADS", 1)
+        self.patch(filtering, "MOST_CHANGES", 1)
         made = self.begin(VALID)
         self.say(made, "val", (7, B, 16))
         self.say_later(made, (7, B, 16), (2, B, 16))
         self.say_later(made, (7, B, 16))
         self.say_later(made, (7, A, 16), (2, A, 16))
-        self.assertEqual(self.told, [False, True, False])
+        self.assertEqual(self.told, [True, True, False])
 
     def test_everything_after_a_failure(self) -> None:
         made = self.begin(VALID)
@@ -216,11 +216,11 @@ class TouchedTests(FilteringCase):
         """Whatever else changes between."""
         for seed in range(12):
             some = self.played(random.Random(seed))
-            self.patch(filtering, "MOST_PAYLOADS", -1)
+            self.patch(filtering, "MOST_CHANGES", -1)
             counted = self.told.count(True)
             self.assertEqual(self.played(random.Random(seed)), some)
             self.assertEqual(self.told.count(True), counted)
-            self.patch(filtering, "MOST_PAYLOADS", 20_000)
+            self.patch(filtering, "MOST_CHANGES", 20_000)
         self.assertIn(True, self.told)
 
     def played(self, chance: random.Random) -> list[tuple[list[str], list[str]]]:
@@ -291,6 +291,66 @@ class RibTests(FilteringCase):
         self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([], [B]))
         self.announce(made, "w1", {A: (1,), B: (2, 3)})
         self.assertEqual(self.held(made, "rib"), [B])
+
+
+class TouchedByTableTests(FilteringCase):
+    """Changes of rows have only the routes judged again that they cover."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.judged: list[int] = []
+        use = JoinedTable.use
+
+        def watched(own: JoinedTable, filter: RouteFilter, touched: Touched | None = None) -> Diff | None:
+            said = list(own.wests.values())
+            rows = [touched.rows(slot, one[slot]) for one in said for slot in one] if touched else []  # type: ignore[arg-type]
+            self.judged.append(sum(map(len, rows)) if touched else -1)
+            return use(own, filter, touched)
+
+        self.patch(JoinedTable, "use", watched)
+
+    def change(self, *prefixes: str) -> None:
+        write_rows(self.folder, *prefixes)
+        self.reactor.pump([1.0] * 7)
+
+    def test_longest_match(self) -> None:
+        write_rows(self.folder, B)
+        words = LISTED.replace("MODE", "ACTIVE").replace("exact_match", "longest_match")
+        made = self.begin(words)
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,), "11.0.0.0/8": (4,)})
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([B, C], [B, C]))
+        flow = made.stages["rib"].flow
+        assert flow is not None
+        told: list[Diff] = []
+        flow.history.subscribe(told.append)
+        self.change(C)
+        self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([C], [C]))
+        self.assertEqual((self.judged, [diff.count for diff in told]), ([2], [1]))
+        self.change(C, "12.0.0.0/8")
+        self.assertEqual((self.judged, len(told)), ([2, 0], 1))
+        (shown,) = made.sourced()
+        self.assertEqual((shown.state, shown.records, shown.changes, shown.mode), ("CURRENT", 2, 2, "ACTIVE"))
+
+    def test_everything_if_records_are_found_by_what_routes_cover(self) -> None:
+        write_rows(self.folder, B)
+        words = LISTED.replace("MODE", "ACTIVE").replace("exact_match", "more_specifics")
+        made = self.begin(words)
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        self.assertEqual(self.held(made, "rib"), [A, B])
+        self.change(C)
+        self.assertEqual((self.held(made, "rib"), self.judged), ([A, B, C], [-1]))
+
+    def test_a_broken_file(self) -> None:
+        write_rows(self.folder, B)
+        made = self.begin(LISTED.replace("MODE", "ACTIVE"))
+        self.announce(made, "w1", {A: (1,), B: (2,)})
+        (self.folder / "customers.json").write_text("[{]")
+        self.reactor.pump([1.0] * 7)
+        self.announce(made, "w1", {A: (1,), B: (2,), C: (3,)})
+        (shown,) = made.sourced()
+        self.assertEqual((self.held(made, "rib"), shown.state, shown.failures), ([B], "STALE", 1))
+        self.assertIn("customers.json:line 1", str(shown.problem))
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
 
 
 class FailureTests(FilteringCase):

@@ -91,6 +91,8 @@ class ReloadTests(GraphCase):
         self.change(("level: INFO", "level: WARN"))
         (after,) = self.made.filters.streams.values()
         self.assertIsNot(before, after)
+        self.assertEqual((bool(before.running), bool(after.running)), (False, False))
+        self.reactor.advance(1)
         self.assertEqual((bool(before.running), bool(after.running)), (False, True))
 
     def test_another_west(self) -> None:

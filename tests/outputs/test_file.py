@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from errno import ENOSPC
+from errno import EIO, ENOSPC
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rotonda.blocks import types
 from rotonda.blocks.types import FieldOf, ListType, RecordType
 from rotonda.blocks.values import RecordValue
-from rotonda.outputs.file import FileSink, csv_header, csv_line, json_line, one_line
+from rotonda.outputs.file import FileSink, Fsync, csv_header, csv_line, json_line, one_line
 from rotonda.outputs.stream import CannotWrite
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -115,6 +115,56 @@ class FileSinkTests(SynchronousTestCase):
         whole = b"".join(files[name] for name in sorted(files, reverse=True) if name != "out") + files.get("out", b"")
         self.assertTrue(b"".join(lines).endswith(whole))
         self.assertTrue(all(len(own) <= rotate or own.count(b"\n") == 1 for own in files.values()))
+
+    def test_a_file_for_each_stretch_of_time(self) -> None:
+        """On the stroke, whenever it was begun, also if the daemon was away; and never an empty one."""
+        now = [1_000.0]
+        sink = self.sink(b"h\n", keep=9, rotate_every=100, clock=lambda: now[0])
+        sink.write([b"1\n"])
+        now[0] = 1_099
+        sink.write([b"2\n"])
+        now[0] = 1_100
+        sink.write([])
+        sink.write([b"3\n"])
+        now[0] = 5_000
+        sink.write([b"4\n"])
+        self.assertEqual(self.files(), {"out": b"h\n4\n", "out.1": b"h\n3\n", "out.2": b"h\n1\n2\n"})
+        sink.close()
+        os.utime(self.path, (5_050, 5_050))
+        now[0] = 5_060
+        again = self.sink(b"h\n", keep=9, rotate_every=100, clock=lambda: now[0])
+        again.write([b"5\n"])
+        self.assertEqual(self.files()["out"], b"h\n4\n5\n")
+        again.close()
+        os.utime(self.path, (5_060, 5_060))
+        now[0] = 5_110
+        self.sink(b"h\n", keep=9, rotate_every=100, clock=lambda: now[0]).write([b"6\n"])
+        self.assertEqual((self.files()["out"], self.files()["out.1"]), (b"h\n6\n", b"h\n4\n5\n"))
+
+    def test_without_lines_the_file_is_made(self) -> None:
+        self.sink(b"h\n").write([])
+        self.assertEqual(self.files(), {"out": b"h\n"})
+
+    def test_what_is_brought_to_the_disk(self) -> None:
+        for policy, batches, closed in ((Fsync.NEVER, 0, 0), (Fsync.ON_ROTATE, 1, 2), (Fsync.EACH_BATCH, 4, 4)):
+            with mock.patch.object(os, "fsync") as fsync:
+                sink = self.sink(rotate=8, keep=9, fsync=policy)
+                for _ in range(3):
+                    sink.write([b"123\n"])
+                sink.write([b"4\n"])
+                self.assertEqual(fsync.call_count, batches, policy)
+                sink.close()
+                self.assertEqual(fsync.call_count, closed, policy)
+            for path in self.path.parent.iterdir():
+                path.unlink()
+
+    def test_what_may_not_be_on_the_disk_is_not_written(self) -> None:
+        sink = self.sink(fsync=Fsync.EACH_BATCH)
+        with mock.patch.object(os, "fsync", side_effect=OSError(EIO, "Input/output error")):
+            cut = self.assertRaises(CannotWrite, sink.write, [b"1\n", b"2\n"])
+            self.assertEqual((cut.written, self.files()), (0, {"out": b""}))
+        sink.write([b"1\n", b"2\n"])
+        self.assertEqual(self.files(), {"out": b"1\n2\n"})
 
     def test_moved_away_by_others(self) -> None:
         sink = self.sink()

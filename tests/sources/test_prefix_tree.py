@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from rotonda.blocks.values import Prefix
+from rotonda.filters.world import NONE
 from rotonda.sources.prefix_index import PrefixIndex
-from rotonda.sources.prefix_tree import NONE, PrefixTree
+from rotonda.sources.prefix_tree import PrefixTree
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.session.worlds import patient
@@ -30,6 +31,18 @@ class PrefixTreeTests(SynchronousTestCase):
             ):
                 self.assertEqual([longest] if longest != NONE else [], matching(there, "longest_match", prefix))
                 self.assertEqual([exact] if exact != NONE else [], matching(there, "exact_match", prefix))
+
+    @patient
+    @given(st.lists(prefixes(), max_size=12), st.lists(prefixes(), min_size=1, max_size=12))
+    def test_ascending(self, own: list[Prefix], asked: list[Prefix]) -> None:
+        """The same whether prefixes are looked for among those of the tree or the other way round."""
+        for bits in (32, 128):
+            tree = PrefixTree(np.unique(keys(own, bits)))
+            wanted = np.sort(np.repeat(keys(asked, bits), 200))
+            for look_up, found in (("longest_match", tree.longest(wanted)), ("exact_match", tree.exact(wanted))):
+                numbers, counts = tree.runs(look_up, wanted)
+                self.assertEqual(np.repeat(numbers, counts).tolist(), found.tolist())
+                self.assertTrue(not len(wanted) or len(numbers) < len(wanted))
 
     def test_a_long_chain_and_many_neighbours(self) -> None:
         """What somebody would write to make it slow."""

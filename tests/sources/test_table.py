@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from rotonda.blocks import types
 from rotonda.blocks.types import FieldOf, ListType, RecordType
 from rotonda.blocks.values import Prefix, RecordValue
-from rotonda.filters.world import SourceGone
+from rotonda.filters.world import NONE, SourceGone
 from rotonda.sources import table_files
-from rotonda.sources.prefix_tree import NONE
 from rotonda.sources.table import TableView
 from rotonda.sources.table_files import BadTable, format_of
 from twisted.trial.unittest import SynchronousTestCase
@@ -53,6 +52,44 @@ class FileTests(SynchronousTestCase):
                 view = TableView.read(octets, CUSTOMER, name, version=3)
                 self.assertEqual([view.record(row) for row in range(len(view))], [record(*row) for row in ROWS])
                 self.assertEqual(view.version, 3)
+
+    def test_an_object_with_one_array(self) -> None:
+        for before, after in ((b'{"rows":', b"}"), (b' {"v": {"a": 1}, "r" :', b', "n": "x", "m": null}\n')):
+            octets = before + files()["t.json"] + after
+            self.assertEqual(len(TableView.read(octets, CUSTOMER, "t.json")), len(ROWS))
+        self.assertEqual(len(TableView.read(b'{"rows":[]}', CUSTOMER, "t.json")), 0)
+
+    def test_json_in_pieces(self) -> None:
+        """Wherever it is cut: within objects, texts that look like ends, and lists of objects."""
+        odd = [{**own, "name": f'}} , {{"{at}', "x": [{"y": 1}, {"z": {}}, {}]} for at, own in enumerate(3 * objects())]
+        for indent in (None, 2):
+            octets = b"\xef\xbb\xbf" + json.dumps(odd, indent=indent).encode()
+            for size in (1, 7, 40, 200, 1 << 20):
+                with mock.patch.object(table_files, "_SLICE", size):
+                    view = TableView.read(octets, CUSTOMER, "t.json")
+                    self.assertEqual([one["name"] for one in odd], [view.record(at).get("name") for at in range(9)])
+                    broken = octets.replace(b'"asn": 64497', b'"asn": "y"')
+                    self.assertEqual(self.problems(broken, "t.json"),
+                                     [f"record {at}: asn: y is not an AS number" for at in (2, 5, 8)])  # fmt: skip
+                    self.assertEqual(self.problems(octets.replace(b'"asn": 64497', b'"as": 64497'), "t.json"),
+                                     ["record 2: Object missing required field `asn`"])  # fmt: skip
+
+    def test_others_have_their_turn(self) -> None:
+        """After each thousand records, and in between."""
+        for name, octets in {"t.csv": b"prefix,asn,name\n" + b"::/0,1,a\n" * 5000,
+                             "t.jsonl": b'{"prefix":"::/0","asn":1,"name":"a"}\n' * 5000,
+                             "t.json": json.dumps(1500 * objects()).encode()}.items():  # fmt: skip
+            turns: list[int] = []
+            TableView.read(octets, CUSTOMER, name, pause=lambda turns=turns: turns.append(1))  # type: ignore[misc]
+            self.assertGreaterEqual(len(turns), 5, name)
+
+    def test_lists_in_cells(self) -> None:
+        type = RecordType("T", (FieldOf("asns", ListType(types.ASN)), FieldOf("texts", ListType(types.STRING))))
+        view = TableView.read(b'asns,texts\nAS1 2; 1.10,"a b; c"\n,\n', type, "t.csv")
+        told = [tuple(value for _, value in view.record(row).fields) for row in range(2)]
+        self.assertEqual(told, [((1, 2, 65546), ("a b", "c")), ((), ())])
+        self.assertEqual([len(view.find("asns", key)) for key in ((1, 2, 65546), (), (1,))], [1, 1, 0])
+        self.assertEqual(len(view.find("texts", ("a b", "c"))), 1)
 
     def test_empty_tables(self) -> None:
         for name, octets in {"t.csv": b"prefix,asn,name", "t.json": b"[]", "t.jsonl": b""}.items():
@@ -97,7 +134,7 @@ class FileTests(SynchronousTestCase):
             ("t.csv", b'prefix,asn,name\n::/0,1,"x', "line 2: unexpected end of data"),
             ("t.csv", b'prefix,asn,name\n::/0,1,"x"y', "line 2: ',' expected after '\"'"),
             ("t.json", deep, "record 1: Expected `object`"),
-            ("t.json", b"[" + whole + b',"x":' + deep + b"]" * 100_000 + b"}]", "line 1: values are nested too deeply"),
+            ("t.json", b"[" + whole + b',"x":' + deep + b"]" * 100_000 + b"}]", "record 1: values are nested too deep"),
             ("t.jsonl", whole + b',"x":' + deep + b"]" * 100_000 + b"}", "line 1: values are nested too deeply"),
             ("t.json", b"[\n" + whole, "line 2"),
             ("t.json", b"{}", "line 1"),
@@ -109,6 +146,20 @@ class FileTests(SynchronousTestCase):
             ("t.json", b"[" + whole + b',"asn":2}]', "record 1: asn is there twice"),
             ("t.jsonl", whole + b"}\n" + whole + b',"name":"b"}', "line 2: name is there twice"),
             ("t.jsonl", b"\xff", "line 1"),
+            ("t.csv", "prefix,asn,name\n::/0,1,Müller\n".encode("latin-1"), "line 2: this is not UTF-8"),
+            ("t.csv", "prefix,asn,name\n".encode("utf-16"), "line 1: this is UTF-16, not UTF-8"),
+            ("t.csv", "prefix,asn,name\n".encode("utf-16-le"), "line 1: a NUL"),
+            ("t.csv", b"prefix,asn,name\n" + b"," * (2 << 20), "line 2: a record of more than 1,048,576 octets"),
+            ("t.csv", b"prefix,asn,name\n" + b'"\n",' * 300_000, "a record of more than 1,048,576 octets"),
+            ("t.csv", b"prefix,asn,name\n::/0,4294967296,a\n", "line 2: asn: 4294967296 is not between 0 and"),
+            ("t.csv", b"prefix,asn,name\n::/0,-1,a\n", "line 2: asn: -1 is not an AS number"),
+            ("t.csv", b"prefix,asn,name\n::/129,1,a\n", "line 2: prefix: ::/129 has no length of 0 to 128"),
+            ("t.jsonl", b'{"x":"' + b"y" * (2 << 20) + b'"}', "line 1: a record of more than 1,048,576 octets"),
+            ("t.json", b"[" + whole + b',"x":"' + b"y" * (3 << 20) + b'"}]', "more than 1,048,576 octets"),
+            ("t.json", b'{"a":[' + whole + b'}],"b":[' + whole + b"}]}", "line 1"),
+            ("t.json", b'{"a":{"b":[' + whole + b"}]}}", "line 1"),
+            ("t.json", b"[\n" + whole.replace(b'"a"', b'"\xfc"') + b"}]", "line 2"),
+            ("t.json", b"", "line 1"),
             ("t.txt", b"", "its suffix does not say what it is"),
         ]:  # fmt: skip
             with self.subTest(told):
@@ -126,9 +177,12 @@ class FileTests(SynchronousTestCase):
         line = b"::/0,1,a\n"
         with mock.patch.multiple(table_files, MOST_RECORDS=3, _CHUNK=2, MOST_VALUES=30, MAX_OCTETS=1000):
             self.assertEqual(len(TableView.read(b"prefix,asn,name\n" + 3 * line, CUSTOMER, "t.csv")), 3)
-            self.assertEqual(self.problems(b"prefix,asn,name\n" + 4 * line), ["more than 3 records"])
-            self.assertEqual(self.problems(b"," * 31, "t.json"), ["more than 30 values"])
-            self.assertEqual(self.problems(b"\n" * 31, "t.jsonl"), ["more than 30 values"])
+            self.assertEqual(self.problems(b"prefix,asn,name\n" + 4 * line), ["more than 3 lines"])
+            self.assertEqual(
+                self.problems(b"\n".join(4 * [b'{"prefix":"::/0","asn":1,"name":"a"}']), "t.jsonl"),
+                ["more than 3 records"],
+            )
+            self.assertEqual(self.problems(b"\n" * 7, "t.jsonl"), ["more than 3 records"])
             self.assertEqual(self.problems(b"{" * 7, "t.json"), ["more than 3 records"])
             self.assertEqual(self.problems(b" " * 1001), ["1,001 octets; 1,000 are allowed"])
 

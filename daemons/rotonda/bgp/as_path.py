@@ -76,11 +76,14 @@ def text(path: AsPath) -> str:
     return " ".join(_segment_text(*segment) for segment in path)
 
 
+_SIGNS = {
+    AS_SET: ("{", ",", "}"),
+    AS_SEQUENCE: ("", " ", ""),
+    AS_CONFED_SEQUENCE: ("(", " ", ")"),
+    AS_CONFED_SET: ("[", ",", "]"),
+}
+
+
 def _segment_text(kind: int, numbers: tuple[int, ...]) -> str:
-    before, between, after = {
-        AS_SET: ("{", ",", "}"),
-        AS_SEQUENCE: ("", " ", ""),
-        AS_CONFED_SEQUENCE: ("(", " ", ")"),
-        AS_CONFED_SET: ("[", ",", "]"),
-    }[kind]
+    before, between, after = _SIGNS[kind]
     return before + between.join(map(str, numbers)) + after

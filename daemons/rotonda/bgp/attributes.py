@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, inet_ntop
 
 from rotonda.bgp import as_path
 from rotonda.bgp.errors import Malformed, MalformedAttributes
@@ -118,6 +119,10 @@ def _tuples(name: str, layout: str) -> Callable[[bytes], dict[str, object]]:
     return lambda value: {name: tuple(struct.iter_unpack(layout, value))}
 
 
+def _dotted(address: bytes) -> str:
+    return inet_ntop(AF_INET, address)
+
+
 def _addresses(value: bytes) -> tuple[str, ...]:
     return tuple(str(IPv4Address(number)) for (number,) in struct.iter_unpack(">I", value))
 
@@ -130,13 +135,13 @@ def _atomic(value: bytes) -> dict[str, object]:
 
 def _aggregator(value: bytes) -> dict[str, object]:
     number, address = struct.unpack(">I4s", value)
-    return {"aggregator": (number, str(IPv4Address(address)))}
+    return {"aggregator": (number, _dotted(address))}
 
 
 def _reach(value: bytes) -> dict[str, object]:
     hop = value[4 : 4 + value[3]]
     if len(hop) == 4:
-        return {"next_hop": str(IPv4Address(hop))}
+        return {"next_hop": _dotted(hop)}
     if len(hop) == 32:  # RFC 2545 §3: a global address and a link-local one
         return {"next_hop": str(IPv6Address(hop[:16])), "link_local_next_hop": str(IPv6Address(hop[16:]))}
     return {"next_hop": str(IPv6Address(hop))}
@@ -157,13 +162,13 @@ def _extended_community(octets: bytes) -> str:
 _READERS: dict[int, Callable[[bytes], dict[str, object]]] = {
     ORIGIN: lambda value: {"origin": ORIGINS[int.from_bytes(value)]},
     AS_PATH: lambda value: {"as_path": as_path.read(value, 4)},
-    NEXT_HOP: lambda value: {"next_hop": str(IPv4Address(value))},
+    NEXT_HOP: lambda value: {"next_hop": _dotted(value)},
     MED: _number("med"),
     LOCAL_PREF: _number("local_pref"),
     ATOMIC_AGGREGATE: _atomic,
     AGGREGATOR: _aggregator,
     COMMUNITIES: _tuples("communities", ">HH"),
-    ORIGINATOR_ID: lambda value: {"originator_id": str(IPv4Address(value))},
+    ORIGINATOR_ID: lambda value: {"originator_id": _dotted(value)},
     CLUSTER_LIST: lambda value: {"cluster_list": _addresses(value)},
     MP_REACH: _reach,
     EXTENDED_COMMUNITIES: lambda value: {

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import groupby
+from operator import itemgetter
 
 from rotonda.bgp import loops
 from rotonda.bgp.bmp_messages import (
@@ -158,14 +160,15 @@ class Termination:
 
 @dataclass(frozen=True, slots=True)
 class HandedOn:
-    """Whole messages, unchanged, for another station."""
+    """Whole messages, unchanged, for others: all of them accepted by the filter, or none."""
 
     octets: bytes
     messages: int
+    accepted: bool = True
 
 
 class HandOn(Enum):
-    """Which messages are for another station."""
+    """Which messages are for others."""
 
     NONE = 0
     ACCEPTED = 1
@@ -268,8 +271,7 @@ class BmpReader:
         self._now = 0
         self._verdict: bool | None = None  # of the filter about the message in hand, if it was asked
         self._given: list[Given] = []
-        self._spans: list[tuple[int, int]] = []  # of these octets, for another station
-        self._handed = 0  # messages in them
+        self._spans: list[tuple[int, int, int, bool]] = []  # of these octets, for others: messages, and if accepted
         self.renew()
 
     def renew(self) -> None:
@@ -336,9 +338,11 @@ class BmpReader:
                 self._flush()
         self._flush()
         if self._spans:
-            octets = b"".join([self._octets[start:stop] for start, stop in self._spans])
-            self._given.append(HandedOn(octets, self._handed))
-            self._spans, self._handed = [], 0
+            for accepted, spans in groupby(self._spans, itemgetter(3)):
+                together = list(spans)
+                octets = b"".join([self._octets[start:stop] for start, stop, _, _ in together])
+                self._given.append(HandedOn(octets, sum(messages for _, _, messages, _ in together), accepted))
+            self._spans = []
         if self.ended:
             self._forget_octets()
 
@@ -389,7 +393,7 @@ class BmpReader:
             self._verdict = True  # `_next` meets it again, and tells
         if messages:
             self.counts.read[MessageKind.ROUTE_MONITORING] += messages
-            self._advance(at, messages, self._hand_on is not HandOn.NONE)
+            self._advance(at, messages, self._hand_on is not HandOn.NONE, True)
         return messages > 0
 
     def _next(self) -> None:
@@ -404,7 +408,7 @@ class BmpReader:
             self._take(kind, start, stop, accepted)
         else:
             self.counts.rejected[kind] += 1
-        self._advance(stop, 1, handed)
+        self._advance(stop, 1, handed, accepted)
 
     def _take(self, kind: int, start: int, stop: int, accepted: bool) -> None:
         counter = self.counts.read
@@ -452,13 +456,9 @@ class BmpReader:
         self._peers[head] = known
         return known
 
-    def _advance(self, position: int, messages: int, handed: bool) -> None:
+    def _advance(self, position: int, messages: int, handed: bool, accepted: bool) -> None:
         if handed:
-            start = self._position
-            if self._spans and self._spans[-1][1] == start:
-                start = self._spans.pop()[0]
-            self._spans.append((start, position))
-            self._handed += messages
+            self._spans.append((self._position, position, messages, accepted))
         self._offset += position - self._position
         self._position = position
         self._messages += messages

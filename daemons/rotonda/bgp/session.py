@@ -199,6 +199,10 @@ class Session:
             effects.append(self._keepalive(now))
         return [*effects, *self._alarm()]
 
+    def delayed(self, now: float) -> None:
+        """The peer is not listened to, so that its silence up to now means nothing."""
+        self._heard = now
+
     def fail(self, fault: Fault) -> list[Effect]:
         """Tell the peer what is wrong, and end."""
         if self.state in (State.IDLE, State.CONNECT):

@@ -135,6 +135,32 @@ def end_of_rib(family: int) -> bytes:
     return _update(b"", () if family == 4 else _multiprotocol(MP_UNREACH, (_AFI_SAFI6,)), b"")
 
 
+def room_of_prefixes(family: int, normal: bytes | None) -> int:
+    """How many prefixes surely fit into one message: with this attribute set as it is, or to be withdrawn for None."""
+    own = 0 if normal is None else len(normal)
+    room = MOST_OCTETS - _FIXED - own - (0 if family == 4 else 9)
+    return max(1, room // (ADDRESS_OCTETS[family] + 1))
+
+
+def whole_update(family: int, keys: Keys, normal: bytes) -> bytes | None:
+    """One message that announces these prefixes with a set as it is, told to nobody: for who reads what was heard.
+
+    None if the set has no next hop of that family, or if all of it does not fit.
+    """
+    try:
+        attributes = parsed(normal)
+    except Malformed:
+        return None
+    hops = [_next_hop(kind, attributes.pop(kind)[1]) for kind in (NEXT_HOP, MP_REACH) if kind in attributes]
+    hop = next((each for each in hops if len(each) == ADDRESS_OCTETS[family]), None)
+    if hop is None:
+        return None
+    before = {kind: own for kind, own in attributes.items() if kind < NEXT_HOP}
+    after = {kind: own for kind, own in attributes.items() if kind > NEXT_HOP}
+    words, (nlri, _) = Words(written(before), hop, written(after)), _nlri(family, keys)
+    return _announcement(family, words, nlri) if len(nlri) <= _room(family, words) else None
+
+
 def _withdrawals(family: int, nlri: bytes, ends: NDArray[np.int64], begin: int) -> Iterator[bytes]:
     room = MOST_OCTETS - _FIXED - (0 if family == 4 else 4 + len(_AFI_SAFI6))
     for start, stop in _pieces(ends, begin, room):

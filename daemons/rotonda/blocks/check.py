@@ -13,12 +13,19 @@ from rotonda.blocks.configs import (
     BgpConnector,
     BgpPeer,
     BmpConnector,
+    BrokerTls,
     Daemon,
+    KafkaLogin,
+    KafkaStream,
+    KafkaTopic,
     LogStream,
     MergeStrategy,
+    MqttStream,
     PhysicalRib,
+    RawTopic,
     Remote,
     RotoroLink,
+    StreamQueue,
     TableSource,
     VirtualRib,
 )
@@ -46,7 +53,10 @@ from rotonda.blocks.syntax import (
     Path,
     Record,
     RecordField,
+    canonical,
 )
+from rotonda.blocks.topic_templates import KAFKA_TOPICS, MQTT_TOPICS, BadTemplate, Rules
+from rotonda.blocks.topic_templates import check as check_topic
 from rotonda.blocks.typed import TypedFilter
 from rotonda.blocks.types import (
     BGP_UPDATE_MESSAGE,
@@ -268,6 +278,17 @@ class _Checker:
                 error(place(peer, "address", block.name.span), f"{name} has the peer {peer.address} twice")
         if isinstance(config, LogStream) and config.target == "FILE" and config.file is None:
             error(place(config, "target", block.name.span), f"{name} does not say which file", 'file: "..."')
+        if isinstance(config, StreamQueue):
+            self._spill(block, config)
+        if isinstance(config, MqttStream):
+            self._mqtt(block, config)
+        if isinstance(config, KafkaStream):
+            self._kafka(block, config)
+        if isinstance(config, KafkaTopic):
+            self._brokers(block, config)
+        if isinstance(config, BmpConnector) and config.raw is not None:
+            self._spill(block, config.raw)
+            self._kafka(block, config.raw)
         if isinstance(config, Daemon):
             timers = config.timers
             if timers.expire <= max(timers.refresh, timers.retry):
@@ -275,6 +296,62 @@ class _Checker:
                     place(config, "timers", block.name.span), f"{name}: data must not expire before it is asked for",
                     "expire above refresh and retry (RFC 8210 section 6)",
                 )  # fmt: skip
+
+    def _spill(self, block: Block, config: StreamQueue) -> None:
+        place = self._evaluator.place
+        if config.overflow == "SPILL" and not config.spill:
+            at = place(config, "overflow" if config.spill is None else "spill", block.name.span)
+            self._complaints.error(at, "SPILL needs a folder where records wait", 'spill: "..."')
+        if config.overflow != "SPILL" and config.spill is not None:
+            at = place(config, "spill", block.name.span)
+            self._complaints.warn(at, "nothing waits on disk, nor is what waits there sent", "overflow: SPILL")
+
+    def _mqtt(self, block: Block, config: MqttStream) -> None:
+        self._topic(block, config, "topic", MQTT_TOPICS, config.rx)
+        if config.state_topic:
+            self._topic(block, config, "state_topic", MQTT_TOPICS)
+        self._login(block, config)
+
+    def _kafka(self, block: Block, config: KafkaStream | RawTopic) -> None:
+        error, place = self._complaints.error, self._evaluator.place
+        if isinstance(config, KafkaStream):
+            self._topic(block, config, "topic", KAFKA_TOPICS, config.rx)
+            self._key(block, config)
+        else:
+            self._topic(block, config, "topic", KAFKA_TOPICS)
+        if config.idempotent and config.acks != "ALL":
+            error(place(config, "idempotent", block.name.span), "an idempotent producer needs acks: ALL")
+        self._brokers(block, config)
+
+    def _brokers(self, block: Block, config: KafkaLogin) -> None:
+        if isinstance(config.tls, BrokerTls) and config.tls.name is not None:
+            place = self._evaluator.place(config.tls, "name", block.name.span)
+            self._complaints.error(place, "brokers of Kafka must be called as they are here")
+        self._login(block, config)
+
+    def _key(self, block: Block, config: KafkaStream) -> None:
+        if config.key is not None and config.rx.field(canonical(config.key)) is None:
+            place = self._evaluator.place(config, "key", block.name.span)
+            hint = suggestion(config.key, [field.name for field in config.rx.fields])
+            self._complaints.error(place, f"{config.rx} has no field {config.key}", hint=hint)
+
+    def _login(self, block: Block, config: MqttStream | KafkaLogin) -> None:
+        """As whom we are known to a broker."""
+        error, place = self._complaints.error, self._evaluator.place
+        if config.password is not None and config.password_file is not None:
+            error(place(config, "password_file", block.name.span), "the password is given twice")
+        if config.user is None and (config.password is not None or config.password_file is not None):
+            error(place(config, "password", block.name.span), "a password without a user", 'user: "..."')
+        if isinstance(config.tls, BrokerTls) and (config.tls.certificate is None) != (config.tls.key is None):
+            error(place(config, "tls", block.name.span), "certificate and key belong together")
+
+    def _topic(self, block: Block, config: Config, name: str, rules: Rules, record: RecordType | None = None) -> None:
+        """A template of topics names what there is."""
+        try:
+            check_topic(getattr(config, name), rules, record)
+        except BadTemplate as bad:
+            place = self._evaluator.place(config, name, block.name.span)
+            self._complaints.error(place, f"{name}: {bad.what}", bad.expected, bad.hint)
 
     def _check_references(self) -> None:
         """Settings that name blocks name those of the right types."""
@@ -352,6 +429,8 @@ class _Checker:
             return self._rib_sides(full, block, config)
         if isinstance(config, RotoroLink):
             return None, config.contains or ROUTE
+        if isinstance(config, KafkaTopic):
+            return config.contains or ROUTE, config.contains or ROUTE
         self._check_filters(config, block.name.span)
         return (ROUTE if isinstance(config, BgpConnector) else None), ROUTE
 
@@ -433,6 +512,7 @@ class _Checker:
         Graphs(self._complaints, self._units, graphs, self._unsure).check()
         self._asked_where_they_are(made)
         self._served_to_routers(made)
+        self._one_state_each(made)
         return made
 
     def _served_to_routers(self, instances: Mapping[str, InstanceBlock]) -> None:
@@ -456,6 +536,32 @@ class _Checker:
                                 instance.span, f"{unit} asks {source}, but {related} is not in the graph of {name}",
                                 f"{related} in the same instance",
                             )  # fmt: skip
+
+    def _one_state_each(self, instances: Mapping[str, InstanceBlock]) -> None:
+        """A topic at a broker is the state of one connection: no two streams of an instance have the same one."""
+        told: set[str] = set()
+        for instance in instances.values():
+            first: dict[tuple[str, int, str], str] = {}
+            for name in self._streams_of(instance):
+                config = self._streams[name].config
+                if name in told or not isinstance(config, MqttStream) or not config.state_topic:
+                    continue
+                topic = config.state_topic.replace("{stream}", name)
+                other = first.setdefault((str(config.server.host), config.server.port, topic), name)
+                if other != name:
+                    told.add(name)
+                    self._complaints.error(
+                        self._evaluator.place(config, "state_topic", self._streams[name].span),
+                        f"{name} keeps its state where {other} does",
+                        'state_topic: "rotonda/{instance}/{stream}/state"',
+                    )  # fmt: skip
+
+    def _streams_of(self, instance: InstanceBlock) -> list[str]:
+        """The streams that the filters of an instance send to, in the order of the file."""
+        units = {node.unit for path in instance.paths for node in path if node.instance is None} & self._units.keys()
+        filters = {used for unit in units for used in _filters_of(self._units[unit].config)} & self._filters.keys()
+        streams = {name for used in filters for name, _ in self._filters[used].streams}
+        return [name for name in self._streams if name in streams]
 
     def _unused(self, instances: Mapping[str, InstanceBlock]) -> None:
         warn = self._complaints.warn

@@ -49,6 +49,52 @@ Endpoint = Any
 """A `values.SocketAddress`, a port, or a string as command lines have it."""
 
 
+# --- brokers and queues ----------------------------------------------------------------------------------------------
+
+
+class StreamQueue(Config):
+    """Settings of every output stream: what becomes of records that cannot be written at once."""
+
+    queue: int = setting(Plain("U32", 1), 250_000, "how many records may wait in memory")
+    overflow = setting(
+        Choice(("DROP_NEWEST", "DROP_OLDEST", "BLOCK", "SPILL")), "DROP_NEWEST", "what is done when no more may wait"
+    )
+    spill: str | None = setting(STRING, None, "for SPILL: the folder where records wait on disk")
+    spill_limit: int = setting(Plain("U64", 1), 1 << 30, "how many octets may wait there")
+
+
+class BrokerTls(Config):
+    """TLS to a broker, whose certificate is always verified."""
+
+    authority: str | None = setting(STRING, None, "who signs its certificate; without it, whom the system trusts")
+    name: str | None = setting(STRING, None, "what its certificate calls it, if not as its host")
+    certificate: str | None = setting(STRING, None, "our certificate")
+    key: str | None = setting(STRING, None, "the key of our certificate, which nobody else may read")
+
+
+class KafkaLogin(Config):
+    """How Kafka is reached, and as whom."""
+
+    brokers: tuple[str, ...] = setting(ListOf(STRING), NEEDED, 'brokers to begin with, `"host:port"`')
+    tls: BrokerTls | bool = setting(OneOf((BOOL, NestedRecord(BrokerTls))), False, "whether and how TLS is spoken")
+    user: str | None = setting(STRING, None, "as whom we log in")
+    password: str | None = setting(STRING, None, "the password")
+    password_file: str | None = setting(STRING, None, "a file with the password, which nobody else may read")
+    mechanism = setting(Choice(("PLAIN", "SCRAM_SHA_256", "SCRAM_SHA_512")), "PLAIN", "how we log in (SASL)")
+
+
+class KafkaBrokers(KafkaLogin, StreamQueue):
+    """How Kafka is reached, and how sure it must be to have what we send."""
+
+    acks = setting(Choice(("ALL", "ONE", "NONE")), "ALL", "which replicas must have a message")
+    idempotent: bool | None = setting(
+        BOOL, None, "whether the brokers keep out what comes twice; without it, if `acks` is ALL"
+    )
+    compression = setting(Choice(("NONE", "GZIP", "SNAPPY", "LZ4", "ZSTD")), "LZ4", "of messages that go together")
+    linger: float = setting(Plain("Duration", 0, 60), 0.005, "how long messages wait for others, to go together")
+    message_limit: int = setting(Plain("U32", 1000, 1_000_000_000), 1_000_000, "octets of a message; more is not sent")
+
+
 # --- RIBs ------------------------------------------------------------------------------------------------------------
 
 
@@ -90,12 +136,21 @@ class Proxy(Config):
     filtered = setting(BOOL, True, "whether only what the filter accepts is handed on")
 
 
+class RawTopic(KafkaBrokers):
+    """A topic of Kafka with what a BMP connector takes, message by message, as OpenBMP collectors publish it."""
+
+    topic = setting(STRING, "openbmp.bmp_raw", "where messages go")
+    collector = setting(STRING, "", "what we are called there; without it, the name of the instance")
+    filtered = setting(BOOL, True, "whether only what the filter accepts is published")
+
+
 class BmpConnector(Config, word="BmpConnector", kind=UNIT, category="Connector"):
     """Takes BMP sessions of routers (RFC 7854)."""
 
     listen: Endpoint = setting(ENDPOINT, 11019, "where routers connect to")
     filter: FilterUse | None = setting(PURE_FILTER, None, "which messages are taken", "west_filter", "filter_map")
     proxy: Proxy | bool = setting(OneOf((BOOL, NestedRecord(Proxy))), False, "whether and where messages are handed on")
+    raw: RawTopic | None = setting(NestedRecord(RawTopic), None, "where in Kafka messages are published as they are")
     on_failure = setting(FAILURE, "REJECT", "what becomes of a message on which the filter fails")
 
 
@@ -181,6 +236,18 @@ class RotoroLink(Config, word="RotoroLink", kind=UNIT, category="Connector"):
     table: str | None = setting(STRING, None, "the one table that is wanted; without it, routes and RPKI data")
 
 
+class KafkaTopic(KafkaLogin, word="KafkaTopic", kind=UNIT, category="Connector"):
+    """Puts the table of its wests into a compacted topic of Kafka; what stands east of it has a share of the topic."""
+
+    topic = setting(STRING, NEEDED, "the topic")
+    partitions: int = setting(Plain("U16", 1, 10_000), 12, "into how many parts it is cut when it is made; they stay")
+    replication: int = setting(Plain("U8", 1, 100), 1, "on how many brokers each part is kept when it is made")
+    group = setting(STRING, "rotonda", "what those are called together that have the topic among them")
+    writer: str | None = setting(STRING, None, "what who writes is called there; without it, `INSTANCE.UNIT`")
+    restart_time: float = setting(DURATION, 30.0, "how long, when who writes begins anew, what it wrote before stays")
+    contains: types.RecordType | None = setting(RecordTypeReference(), None, "the type of its records, if not routes")
+
+
 class Router(Config, word="Router", kind=UNIT, category="Router"):
     """Judges routes and paths by the RPKI data of its wests, as routers do."""
 
@@ -214,7 +281,7 @@ class TableSource(Config, word="Table", kind=SOURCE):
 # --- output streams --------------------------------------------------------------------------------------------------
 
 
-class LogStream(Config, word="Log", kind=STREAM):
+class LogStream(StreamQueue, word="Log", kind=STREAM):
     """Lines for people: each field of a record as `name=value`."""
 
     level = setting(Choice(("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")), "INFO", "how urgent they are")
@@ -226,13 +293,19 @@ class LogStream(Config, word="Log", kind=STREAM):
     rx: types.RecordType = setting(RecordTypeReference(), types.LOG_MESSAGE, "what may be sent to it")
 
 
-class FileStream(Config, word="File", kind=STREAM):
+class FileStream(StreamQueue, word="File", kind=STREAM):
     """A file of records."""
 
     path: str = setting(STRING, NEEDED, "where it is", "file")
     format = setting(Choice(("JSONL", "CSV")), "JSONL", "how records are written")
     rotate: int = setting(Plain("U64"), 0, "octets after which another file is begun; 0: never")
+    rotate_every: float = setting(
+        Plain("Duration", 0), 0.0, "after what time another file is begun, on the stroke of UTC; 0: never"
+    )
     keep: int = setting(Plain("U16", 1), 5, "how many files are kept when they rotate")
+    fsync = setting(
+        Choice(("NEVER", "ON_ROTATE", "EACH_BATCH")), "NEVER", "when records are brought to the disk by force"
+    )
     rx: types.RecordType = setting(RecordTypeReference(), NEEDED, "what may be sent to it")
 
 
@@ -243,23 +316,35 @@ class Server(Config):
     port: int = setting(PORT, NEEDED, "its port")
 
 
-class MqttStream(Config, word="Mqtt", kind=STREAM):
-    """Messages to an MQTT broker."""
+class MqttStream(StreamQueue, word="Mqtt", kind=STREAM):
+    """Messages to an MQTT broker, each the JSON of a record."""
 
     server: Server = setting(NestedRecord(Server), NEEDED, "the broker")
-    client_id = setting(STRING, "", "what we are called there")
+    version = setting(Choice(("V3_1_1", "V5")), "V3_1_1", "of MQTT")
+    tls: BrokerTls | bool = setting(OneOf((BOOL, NestedRecord(BrokerTls))), False, "whether and how TLS is spoken")
+    user: str | None = setting(STRING, None, "as whom we log in")
+    password: str | None = setting(STRING, None, "the password")
+    password_file: str | None = setting(STRING, None, "a file with the password, which nobody else may read")
+    client_id = setting(STRING, "", "what we are called there; without it, `rotonda-INSTANCE-STREAM`")
     topic = setting(STRING, "rotonda/{instance}/{stream}", "where messages go")
+    state_topic = setting(STRING, "rotonda/{instance}/state", 'where `online` or `offline` is kept; `""` for nowhere')
     qos: int = setting(Plain("U8", 0, 2), 0, "quality of service")
+    retain = setting(BOOL, False, "whether the broker keeps the last message of each topic")
+    window: int = setting(Plain("U16", 1, 1000), 250, "messages on their way that the broker has not confirmed")
+    keep_alive: float = setting(
+        Plain("Duration", 1, 65_535), 60.0, "after what silence each side asks for a sign of life"
+    )
+    session_expiry: float = setting(
+        Plain("Duration", 0, 4_294_967_294), 3600.0, "how long a broker of V5 keeps our session while we are away"
+    )
     rx: types.RecordType = setting(RecordTypeReference(), NEEDED, "what may be sent to it")
 
 
-class KafkaStream(Config, word="Kafka", kind=STREAM):
-    """Messages to Kafka."""
+class KafkaStream(KafkaBrokers, word="Kafka", kind=STREAM):
+    """Messages to Kafka, each the JSON of a record."""
 
-    brokers: tuple[str, ...] = setting(ListOf(STRING), NEEDED, "where to begin")
     topic = setting(STRING, NEEDED, "where messages go")
-    key: str | None = setting(STRING, None, "the field that says which partition")
-    acks = setting(Choice(("ALL", "ONE", "NONE")), "ALL", "who must have a message")
+    key: str | None = setting(STRING, None, "the field whose text is the key; what has one key stays in order")
     rx: types.RecordType = setting(RecordTypeReference(), NEEDED, "what may be sent to it")
 
 
@@ -282,6 +367,8 @@ class Limits(Config):
     full_loads_at_once: int = setting(NUMBER, 64, "whole tables for one address before that holds")
     queries_waiting: int = setting(NUMBER, 2, "queries of a router that may wait while it is answered")
     parts_per_session: int = setting(NUMBER, 16, "parts of tables that a follower may have cut out")
+    gateway_clients: int = setting(NUMBER, 512, "clients that follow tables as JSON at a time")
+    gateway_clients_per_address: int = setting(NUMBER, 64, "those of one IPv4 address or IPv6 /64 at a time")
     handshake: float = setting(DURATION, 10.0, "how long a TLS handshake may take")
     first_octet: float = setting(DURATION, 30.0, "how long who has connected may say nothing")
     header: float = setting(DURATION, 10.0, "how long a begun PDU header may take")

@@ -14,6 +14,7 @@ from rotonda.blocks.configs import (
     BmpConnector,
     Daemon,
     JsonConnector,
+    KafkaTopic,
     LocalExceptions,
     MergeUnit,
     PhysicalRib,
@@ -208,6 +209,8 @@ class Graphs:
         }
         for name, graph in self._graphs.items():
             for (_, east), span in graph.edges().items():
+                if self._is_topic(east.unit):
+                    continue
                 home = western.get(east.unit, first.get(east.unit, name))
                 if east.instance is None and home != name and self._is_split(east.unit):
                     self._reached(home, name, span)
@@ -231,7 +234,14 @@ class Graphs:
 
     def _is_split(self, name: str) -> bool:
         unit = self._units.get(name)
-        return unit is not None and isinstance(unit.config, BgpConnector) and unit.config.topology == "WestEastSplit"
+        if unit is None or isinstance(unit.config, KafkaTopic):
+            return unit is not None
+        return isinstance(unit.config, BgpConnector) and unit.config.topology == "WestEastSplit"
+
+    def _is_topic(self, name: str) -> bool:
+        """Whether this is a topic between instances: each of its halves lives where it stands."""
+        unit = self._units.get(name)
+        return unit is not None and isinstance(unit.config, KafkaTopic)
 
 
 def takes_rpki(config: Config) -> bool:

@@ -180,7 +180,8 @@ class Config:
 
     def __init_subclass__(cls, word: str = "", kind: BlockKind | None = None, category: str = "") -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
-        cls.SETTINGS = {**cls.SETTINGS, **own}
+        bases = {name: value for base in cls.__bases__ for name, value in getattr(base, "SETTINGS", {}).items()}
+        cls.SETTINGS = {**own, **{name: value for name, value in bases.items() if name not in own}}
         cls.WORD, cls.KIND, cls.CATEGORY = word or cls.WORD, kind or cls.KIND, category or cls.CATEGORY
 
     def __init__(self, **given: Any) -> None:

@@ -186,7 +186,7 @@ def _written(value: Any, of: SettingType) -> str:
         case bool():
             return "true" if value else "false"
         case float() if isinstance(of, Plain) and of.type == "Duration":
-            name, seconds = next((name, each) for name, each in _DURATIONS if value % each == 0)
+            name, seconds = next((unit for unit in _DURATIONS if value % unit[1] == 0), _DURATIONS[-1])
             return f"{name}({value / seconds:g})"
         case tuple():
             begin, end = ("(", ")") if isinstance(of, HashFields) else ("[", "]")

@@ -48,7 +48,9 @@ from rotonda.filters.nodes import (
     Depends,
     Exists,
     Failing,
+    FirstFound,
     InRanges,
+    Known,
     Logic,
     Node,
     OfSource,
@@ -60,11 +62,13 @@ from rotonda.filters.nodes import (
 from rotonda.filters.prefix_ranges import PrefixRanges
 from rotonda.filters.route_record import MICROSECONDS
 from rotonda.filters.set_columns import NextHops, SetColumns
-from rotonda.filters.world import LOOK_UPS, SmallWorld, SourceGone, SourceView, World
+from rotonda.filters.world import LOOK_UPS, NONE, SmallWorld, SourceGone, SourceView, Tabled, World
 from rotoro.table import AttributeStore
 
 _OF_INGRESS = ("peer_id", "peer_asn", "peer_address", "peer_name", "router_id", "rib", "status")
 _OF_ROW = ("prefix", "path_id", "received")
+_OF_COVERING = ("validate", "exact_match", "longest_match", "less_specifics", "contains", "find")
+"""Questions to sources about a prefix that are answered by what covers it."""
 
 
 class Nothing:
@@ -141,13 +145,13 @@ class Columns:
             self._kept.append(wanted)
         return found
 
-    def only_validates(self, wanted: Iterable[Expr], source: str) -> bool:
-        """Whether these ask a data source for nothing but what its VRPs say of the prefixes of rows."""
+    def asks_what_covers(self, wanted: Iterable[Expr], source: str) -> bool:
+        """Whether these ask a data source for nothing but what covers the prefixes of rows."""
         for one in everything(*wanted):
             asked = [part for part in map(_bare, parts_of(one)) if isinstance(part, SourceOf) and part.name == source]
             if asked and not isinstance(one, Bound | Named):
-                is_validation = isinstance(one, Ask) and one.method.rpartition(".")[2] == "validate"
-                if not is_validation or len(asked) > 1 or not self._is_row_prefix(parts_of(one)[1]):
+                is_covering = isinstance(one, Ask) and one.method.rpartition(".")[2] in _OF_COVERING
+                if not is_covering or len(asked) > 1 or not self._is_row_prefix(parts_of(one)[1]):
                     return False
         return True
 
@@ -253,6 +257,8 @@ class Columns:
                 return self._member(wanted)
             case GetField(subject=Input(direction=direction)) if direction is not Direction.TX:
                 return self._field(wanted, direction)
+            case GetField():
+                return self._field_of_first(wanted)
             case Ask(method="Any.exists", subject=subject):
                 return Exists(*self._operands(subject))
             case Ask(subject=subject) if isinstance(subject.type, SourceType):
@@ -289,7 +295,8 @@ class Columns:
     def _member(self, wanted: Member) -> Node | None:
         within = self._known(wanted.within)
         if within is None:
-            return self._has_item(wanted.within, self._known(wanted.item), wanted.negated)
+            found = self._has_item(wanted.within, self._known(wanted.item), wanted.negated)
+            return found or self._in_list_of_first(wanted.item, wanted.within, negated=wanted.negated)
         if self._is_row_prefix(wanted.item):
             ranges = (one if isinstance(one, PrefixMatch) else _or_longer(one) for one in within)
             return InRanges(PrefixRanges(ranges), wanted.negated)
@@ -359,6 +366,8 @@ class Columns:
     def _ask(self, wanted: Ask) -> Node | None:
         name = wanted.method.rpartition(".")[2]
         known = [self._known(argument) for argument in wanted.arguments]
+        if wanted.method == "[Item].contains" and self._first(_subject(wanted.subject)) is not None:
+            return self._in_list_of_first(wanted.arguments[0], wanted.subject, list_first=True)
         if None in known:
             return None
         if self._is_row_prefix(wanted.subject):
@@ -490,18 +499,106 @@ class Columns:
     def _of_found(self, found: Ask, name: str) -> Node | None:
         source = _bare(found.subject)
         look_up = found.method.rpartition(".")[2]
+        if look_up == "find" and name == "matches" and isinstance(found.subject.type, SourceType):
+            view = self._view(source.name) if isinstance(source, SourceOf) else None
+            return None if view is None else self._source_contains(found.subject.type, view, found, found.arguments[0])
         if look_up not in LOOK_UPS or not self._is_row_prefix(found.arguments[0]) or not isinstance(source, SourceOf):
             return None
         view = self._view(source.name)
         result = types.BOOL if name == "matches" else types.U32
         if view is None:
             return Failing(result, self.places.failed(source.span))
+        tabled = _tabled(view) if name == "matches" else None
+        if tabled is not None and look_up in _FIRSTS:
+            there = self._numbers_of(view, tabled, _FIRSTS[look_up])
+            ask = lambda batch: there(batch) != NONE  # noqa: E731
+            return OfSource(result, self.places.failed(found.span), (), ask, Depends.ROW)
 
         def count(batch: RowBatch) -> NDArray[Any]:
             counts = view.count_column(look_up, batch.prefixes.prefixes)
             return counts > 0 if name == "matches" else counts
 
         return OfSource(result, self.places.failed(found.span), (), count, Depends.ROW)
+
+    @staticmethod
+    def _numbers_of(view: SourceView, tabled: Tabled, look_up: str) -> Callable[[RowBatch], NDArray[np.int64]]:
+        """What gives the number of the first record that is found for the prefix of each row."""
+        return lambda batch: batch.prefixes.told((view, look_up), lambda prefixes: tabled.first_of(look_up, prefixes))
+
+    def _first(self, wanted: Expr) -> tuple[Node, Tabled] | None:
+        """The node of the number of the first record that a table finds, if that is what is wanted, and the table."""
+        first = _bare(wanted)
+        found = _bare(first.subject) if isinstance(first, Ask) and first.method == "Found.first" else None
+        if not isinstance(found, Ask) or not isinstance(found.subject.type, SourceType):
+            return None
+        source, look_up, (key,) = _bare(found.subject), found.method.rpartition(".")[2], found.arguments
+        view = self._view(source.name) if isinstance(source, SourceOf) else None
+        tabled = None if view is None else _tabled(view)
+        if view is None or tabled is None:
+            return None
+        states = self.places.failed(found.span), self.places.missing(first.span)
+        if look_up in ("exact_match", "longest_match") and self._is_row_prefix(key):
+            return FirstFound(*states, (), self._numbers_of(view, tabled, look_up), Depends.ROW), tabled
+        field = found.subject.type.key_field(key.type) if look_up == "find" else None
+        if field is None or self.depends(key) not in SETS or not _is_number(key.type):
+            return None
+        ask = lambda batch, keys: tabled.first_rows(field, keys)  # noqa: E731
+        return FirstFound(*states, self._operands(key), ask, CONSTANT), tabled
+
+    def _field_of_first(self, wanted: GetField) -> Node | None:
+        """A number in the first record that a table finds."""
+        first = self._first(wanted.subject) if _is_number(wanted.type) else None
+        if first is None:
+            return None
+        tabled, field, own = first[1], wanted.field, form(wanted.type)
+        known = self._known_in(wanted, *first)
+        read = Combined([known], lambda rows: tabled.numbers_at(field, rows).astype(own, copy=False))
+        return Plain(read.depends, read.answer, costly=True)
+
+    def _in_list_of_first(
+        self, item: Expr, within: Expr, *, negated: bool = False, list_first: bool = False
+    ) -> Node | None:
+        """Whether a number is in a list in the first record that a table finds."""
+        within = _bare(within)
+        first = self._first(within.subject) if isinstance(within, GetField) else None
+        if first is None or within.type != ListType(item.type) or not _is_number(item.type):
+            return None
+        assert isinstance(within, GetField)
+        tabled, field, known = first[1], within.field, self._known_in(within, *first)
+        items = self._operands(item, more=known.depends)
+        if known.depends in SETS and (joined(items) | known.depends) not in SETS:
+            known = self._own.remember(known, types.U64)
+        if list_first:
+            return Combined([known, *items], lambda rows, values: tabled.has_at(field, rows, values))
+        return Combined([*items, known], lambda values, rows: tabled.has_at(field, rows, values) != negated)
+
+    def _known_in(self, wanted: GetField, first: Node, tabled: Tabled) -> Node:
+        """The numbers of records that have this field."""
+        if not wanted.optional:
+            return first
+        missing, field = self.places.missing(wanted.span), wanted.field
+        return Known(first, missing, lambda rows: tabled.known_at(field, rows))
+
+
+_FIRSTS = {look_up: look_up.replace("less_specifics", "longest_match") for look_up in LOOK_UPS[:3]}
+"""Look-ups that find something where another one, which tells the first record, does."""
+
+
+def _tabled(view: SourceView) -> Tabled | None:
+    try:
+        return view.tabled()
+    except SourceGone:
+        return None
+
+
+def _is_number(type: types.Type) -> bool:
+    return isinstance(type, types.ScalarType) and form(type).kind in "buf"
+
+
+def _subject(wanted: Expr) -> Expr:
+    """Of what record something is a field; else itself."""
+    bare = _bare(wanted)
+    return bare.subject if isinstance(bare, GetField) else bare
 
 
 def _bare(wanted: Expr) -> Expr:

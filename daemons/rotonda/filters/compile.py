@@ -110,12 +110,12 @@ class CompiledFilter:
         made._steps = made._compiled(self.filter.steps)
         return made
 
-    def only_validates(self, source: str) -> bool:
-        """Whether it asks a data source for nothing but what its VRPs say of the prefix of a row.
+    def asks_what_covers(self, source: str) -> bool:
+        """Whether it asks a data source for nothing but what covers the prefix of a row.
 
-        VRPs that do not cover the prefix then make no difference to a row.
+        VRPs and records that do not cover the prefix then make no difference to a row.
         """
-        return self._columns.only_validates(expressions(self.filter.steps), source)
+        return self._columns.asks_what_covers(expressions(self.filter.steps), source)
 
     def slot(self, slot: RouteSlot) -> RouteSlot:
         """The same, or the one of the records that are made."""

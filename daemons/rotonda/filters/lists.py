@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
 Cells = NDArray[np.generic]
 
+_Cell = TypeVar("_Cell", bound=np.generic)
 _FEW = 16  # values that are looked for one by one
 
 
@@ -20,6 +21,15 @@ class Column(NamedTuple):
 
     values: Cells
     known: Mask
+
+
+def distinct(values: NDArray[_Cell]) -> NDArray[_Cell]:
+    """The different ones of these values, ascending. Other threads run meanwhile, as they do not in `np.unique`, which
+    hashes values and takes longer."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
 
 
 class Lists:

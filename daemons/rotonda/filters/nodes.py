@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rotonda.blocks import types
 from rotonda.blocks.syntax import Operator
 from rotonda.blocks.types import Type
 from rotonda.filters.answers import THERE, Answer, Places, first_states, form, one_by_one
@@ -20,7 +21,7 @@ from rotonda.filters.batches import Numbers, RowBatch
 from rotonda.filters.generated import Question
 from rotonda.filters.lists import Mask
 from rotonda.filters.prefix_ranges import PrefixRanges
-from rotonda.filters.world import SourceGone
+from rotonda.filters.world import NONE, SourceGone
 
 
 class Depends(IntFlag):
@@ -289,6 +290,45 @@ class OfSource:
         except SourceGone:
             failed = np.full(len(batch), self._gone, np.int32)
             return Answer(np.zeros(len(batch), form(self._type)), first_states(states, failed))
+
+
+class FirstFound:
+    """The number of the first record that a table finds for each row; missing where it finds none."""
+
+    costly = True
+
+    def __init__(
+        self, gone: int, nothing: int, operands: Sequence[Node], ask: Callable[..., NDArray[np.int64]], more: Depends
+    ) -> None:
+        """`gone` and `nothing` are the states of rows of which the table knows nothing; the rest as in `OfSource`."""
+        self._numbers = OfSource(types.U64, gone, operands, ask, more)
+        self.depends = self._numbers.depends
+        self._nothing = np.int32(nothing)
+
+    def answer(self, batch: Any) -> Answer:
+        """For each row; 0 stands where there is none."""
+        found = self._numbers.answer(batch)
+        states = first_states(found.states, np.where(found.values == NONE, self._nothing, np.int32(THERE)))
+        return Answer(np.maximum(found.values, 0), states)
+
+
+class Known:
+    """What another node says, missing where somebody does not know it."""
+
+    def __init__(self, node: Node, missing: int, known: Callable[[Any], Mask | None]) -> None:
+        self.depends = node.depends
+        self.costly = node.costly
+        self._node = node
+        self._missing = np.int32(missing)
+        self._known = known
+
+    def answer(self, batch: Any) -> Answer:
+        """For each row."""
+        found = self._node.answer(batch)
+        known = self._known(found.values)
+        if known is None:
+            return found
+        return Answer(found.values, first_states(found.states, np.where(known, np.int32(THERE), self._missing)))
 
 
 class Failing:

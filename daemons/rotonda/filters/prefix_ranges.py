@@ -7,7 +7,7 @@ looked up in the column; and ranges lie on shelves by their lengths, so each pre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +33,7 @@ class PrefixColumn:
         self.keys = np.ascontiguousarray(keys)
         self.octets = keys.dtype.itemsize - _PATH_ID_OCTETS - 1
         """Of an address."""
+        self._told: dict[Hashable, NDArray[Any]] = {}
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -59,6 +60,12 @@ class PrefixColumn:
         """The addresses as numbers, in one column for IPv4 and in four for IPv6."""
         own = np.ascontiguousarray(self._bytes[:, : self.octets])
         return own.view(">u4").astype(np.uint32)
+
+    def told(self, question: Hashable, ask: Callable[[Keys], NDArray[Any]]) -> NDArray[Any]:
+        """What somebody says of `prefixes`, who is asked the same question only once."""
+        if question not in self._told:
+            self._told[question] = ask(self.prefixes)
+        return self._told[question]
 
     def take(self, rows: Positions) -> PrefixColumn:
         """Some rows, in ascending order."""
@@ -87,6 +94,7 @@ class SomePrefixes(PrefixColumn):
 
     def __init__(self, whole: PrefixColumn, rows: Positions) -> None:
         self.octets = whole.octets
+        self._told = {}
         self.whole = whole
         self.rows = rows
 
@@ -107,6 +115,12 @@ class SomePrefixes(PrefixColumn):
     def prefixes(self) -> Keys:
         """Address and length."""
         return self.whole.prefixes[self.rows] if self.are_many else super().prefixes
+
+    def told(self, question: Hashable, ask: Callable[[Keys], NDArray[Any]]) -> NDArray[Any]:
+        """What is known of all is known of these."""
+        if self.are_many or question in self.whole._told:
+            return self.whole.told(question, ask)[self.rows]
+        return super().told(question, ask)
 
     @property
     def are_many(self) -> bool:

@@ -14,6 +14,7 @@ from rotonda.blocks.values import Constant, Prefix, RecordValue, Value
 from rotonda.rpki.path_tables import PathTable
 
 ADDRESS_OCTETS = {4: 4, 6: 16}
+NONE = -1
 LOOK_UPS = ("exact_match", "longest_match", "less_specifics", "more_specifics")
 
 
@@ -32,12 +33,35 @@ Found = Sequence[Record]
 """In the order of the source; records may be made only when they are looked at."""
 
 
+class Tabled(Protocol):
+    """Records that have numbers, so that they can be asked for by the thousand; NONE is the number of no record."""
+
+    def first_of(self, look_up: str, prefixes: NDArray[np.bytes_]) -> NDArray[np.int64]:
+        """The first that `exact_match` or `longest_match` finds for each of these prefixes, which ascend."""
+
+    def first_rows(self, field: str, keys: Sequence[Value] | NDArray[Any]) -> NDArray[np.int64]:
+        """The first with each of these values in this field."""
+
+    def known_at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Which of these have a value in this field; None for all of them."""
+
+    def numbers_at(self, field: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """What these have in this field, which is one of numbers."""
+
+    def has_at(self, field: str, rows: NDArray[np.int64], items: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether these have, each, this item in this field, which is one of lists of numbers."""
+
+
 class SourceView:
     """One state of a data source; answers never change. What a kind of source has no answer to raises `SourceGone`.
 
     The methods with `column` in their names do the same for many values at once. `prefixes` are keys of one family, S5
     or S17: address and length.
     """
+
+    def tabled(self) -> Tabled | None:
+        """Its records by their numbers, if they have some."""
+        return None
 
     def exact_match(self, prefix: Prefix) -> Found:
         """Records of this prefix."""

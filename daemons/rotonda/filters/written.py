@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from socket import AF_INET, AF_INET6, inet_ntop
+from socket import AF_INET6, inet_ntop
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,7 @@ Writer: TypeAlias = Callable[[Any], Any]
 _LAST_MOMENT = 2**63 - 1
 _MICROSECONDS = 1_000_000
 _KINDS_OF_SEGMENTS = range(1, 5)
+_DIGITS = [str(number) for number in range(256)]
 
 
 def plain(type: Type | None = None) -> Writer:
@@ -40,6 +41,22 @@ def plain(type: Type | None = None) -> Writer:
     """
     write = _plain(type)
     return lambda value: None if value is None else write(value)
+
+
+def plain_fields(type: RecordType) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What writes the fields of a record of this type for JSON, by their names, in their place."""
+    known = {field.name for field in type.fields}
+    writers = [(field.name, own) for field in type.fields if (own := _plain(field.type)) is not _same]
+
+    def write(fields: dict[str, Any]) -> dict[str, Any]:
+        for name, own in writers:
+            if (value := fields.get(name)) is not None:
+                fields[name] = own(value)
+        if not fields.keys() <= known:
+            fields |= {name: _untyped(fields[name]) for name in fields.keys() - known}
+        return fields
+
+    return write
 
 
 def words(type: Type | None = None) -> Callable[[Any], str]:
@@ -66,7 +83,10 @@ def _second_text(seconds: int) -> str:
 def prefix_text(prefix: Prefix) -> str:
     """A prefix; the same as its `str`, in less time."""
     octets = prefix.octets
-    return f"{inet_ntop(AF_INET if len(octets) == 4 else AF_INET6, octets)}/{prefix.length}"
+    if len(octets) == 4:
+        first, second, third, fourth = octets
+        return f"{_DIGITS[first]}.{_DIGITS[second]}.{_DIGITS[third]}.{_DIGITS[fourth]}/{prefix.length}"
+    return f"{inet_ntop(AF_INET6, octets)}/{prefix.length}"
 
 
 @lru_cache(4096)
@@ -123,12 +143,8 @@ def _plain(type: Type | None) -> Writer:
 
 
 def _plain_record(type: RecordType) -> Writer:
-    writers = {field.name: _plain(field.type) for field in type.fields}
-
-    def write(record: RecordValue) -> dict[str, Any]:
-        return {name: value if value is None else writers.get(name, _untyped)(value) for name, value in record.fields}
-
-    return write
+    write = plain_fields(type)
+    return lambda record: write(dict(record.fields))
 
 
 def _untyped(value: Value) -> Any:

@@ -1,6 +1,8 @@
-"""What can be judged otherwise when VRPs change: the routes that are covered by their prefixes (RFC 6811 section 2).
+"""What can be judged otherwise when a data source changes: the routes that are covered by prefixes of what is new, or
+gone.
 
-That holds for filters which ask RPKI data for nothing but the validity of the prefix of a route.
+That holds for filters which ask the source for nothing but what covers the prefix of a route: for its validity (RFC
+6811 section 2), or for the records of the longest prefix.
 """
 
 from __future__ import annotations
@@ -29,14 +31,9 @@ class Touched:
     """By family: first and last keys of what may be judged otherwise."""
 
     @staticmethod
-    def under(before: RouteFilter, changes: Sequence[Diff]) -> Touched:
-        """Rows that are covered by the VRPs which these changes of RPKI data add or take away."""
-        spans = {}
-        for family, slot in ((4, VRP4), (6, VRP6)):
-            sides = [side.keys for diff in changes if slot in diff for side in (diff[slot].before, diff[slot].after)]
-            if sides:
-                spans[family] = _spans(np.concatenate(sides))
-        return Touched(before, spans)
+    def within(before: RouteFilter, prefixes: Mapping[int, Column]) -> Touched:
+        """Rows that these prefixes cover, by family: S5 or S17, address and length."""
+        return Touched(before, {family: _spans(own) for family, own in prefixes.items() if len(own)})
 
     def rows(self, slot: RouteSlot, records: Records) -> Rows:
         """Which of these records of a slot are to be judged, in ascending order."""
@@ -47,17 +44,34 @@ class Touched:
         return _ranges(np.maximum(starts, reached), ends)
 
 
-def _spans(vrps: Column) -> tuple[Column, Column]:
-    """The first and last possible keys of routes that are covered by VRPs, ascending by the first.
+def prefixes_of_vrps(changes: Sequence[Diff]) -> dict[int, Column]:
+    """By family, the prefixes of the VRPs that changes of RPKI data add or take away; they are keys as in
+    `rotonda.rpki.records.Vrp.key`."""
+    found = {}
+    for family, slot, octets in ((4, VRP4, [*range(4), 5]), (6, VRP6, [*range(16), 17])):
+        sides = [side.keys for diff in changes if slot in diff for side in (diff[slot].before, diff[slot].after)]
+        if sides:
+            found[family] = _taken(np.concatenate(sides), octets)
+    return found
 
-    `vrps` are keys as in `rotonda.rpki.records.Vrp.key`. Prefixes cover each other or do not meet, and so do the spans.
+
+def _taken(keys: Column, octets: Sequence[int]) -> Column:
+    """Some octets of keys."""
+    rows = np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), keys.dtype.itemsize)
+    return np.ascontiguousarray(rows[:, list(octets)]).reshape(-1).view(f"S{len(octets)}")
+
+
+def _spans(prefixes: Column) -> tuple[Column, Column]:
+    """The first and last possible keys of routes that these prefixes cover, ascending by the first.
+
+    Prefixes cover each other or do not meet, and so do the spans.
     """
-    width = vrps.dtype.itemsize - 6
-    octets = np.ascontiguousarray(vrps).view(np.uint8).reshape(len(vrps), width + 6)
-    addresses, lengths = octets[:, :width], octets[:, width + 1 : width + 2]
+    width = prefixes.dtype.itemsize - 1
+    octets = np.ascontiguousarray(prefixes).view(np.uint8).reshape(len(prefixes), width + 1)
+    addresses, lengths = octets[:, :width], octets[:, width:]
     bits = np.clip(lengths.astype(np.int16) - 8 * np.arange(width, dtype=np.int16), 0, 8)
     hosts = (0xFF >> bits).astype(np.uint8)
-    first, last = (np.zeros((len(vrps), width + _REST), np.uint8) for _ in range(2))
+    first, last = (np.zeros((len(prefixes), width + _REST), np.uint8) for _ in range(2))
     first[:, :width] = addresses & ~hosts
     first[:, width : width + 1] = lengths
     last[:, :width] = addresses | hosts

@@ -16,12 +16,15 @@ from rotonda.filters.records import from_wire, wire_type
 from rotonda.filters.route_record import RouteRecord
 from rotonda.filters.world import Record
 from rotonda.graph.flows import Flow
+from rotonda.graph.gateway_units import GraphUnits
 from rotonda.graph.stages import Stage
 from rotonda.http import parameters as read
 from rotonda.http.answers import Answer, json_answer
 from rotonda.http.common import Clock
 from rotonda.http.errors import Refused, excerpt, suggestion
 from rotonda.http.exports import export_routes
+from rotonda.http.gateway import Gateway
+from rotonda.http.live import Limits
 from rotonda.http.path_validity import path_routes
 from rotonda.http.rib_api import rib_routes
 from rotonda.http.routing import Asked, Route
@@ -72,16 +75,23 @@ def graph_site(instance: Instance, clock: Clock) -> Site:
     api = _GraphApi(instance)
     validated = Derived(instance.history, validated_set)
     attested = Derived(instance.history, latest_aspa_set())
+    gateway = Gateway(instance.around.reactor, GraphUnits(instance), clock, lambda: gateway_limits(instance))
     routes = [
         Route("GET", "/api/v1/graph", api.graph),
         Route("GET", "/api/v1/filters", api.filters),
         Route("GET", "/api/v1/explain", api.explain, ("prefix", "unit", "peer", "format")),
-        *rib_routes(instance, clock),
+        *rib_routes(instance, clock, gateway),
         *validity_routes(validated),
         *path_routes(validated, attested),
         *export_routes(instance.history),
     ]
     return api_site(routes)
+
+
+def gateway_limits(instance: Instance) -> Limits:
+    """How many clients may follow tables."""
+    own = instance.plan.daemon.limits
+    return Limits(own.gateway_clients, own.gateway_clients_per_address)
 
 
 class _GraphApi:
@@ -105,7 +115,8 @@ class _GraphApi:
         return json_answer({"instance": instance.plan.name, "units": units})
 
     def filters(self, asked: Asked) -> Answer:
-        return json_answer({"filters": self._instance.filtered(), "streams": self._instance.sending()})
+        own = self._instance
+        return json_answer({"filters": own.filtered(), "streams": own.sending(), "sources": own.sourced()})
 
     def explain(self, asked: Asked) -> Answer:
         prefix = read.optional(asked.parameters, "prefix", read.prefix)
@@ -144,7 +155,7 @@ class _GraphApi:
                     bound.filter,
                     self._instance.program.source,
                     dict(bound.use.arguments),
-                    self._instance.filters.world(bound.filter),
+                    bound.world(),
                     record,
                     bound.on_failure == "ACCEPT",
                 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from rotonda.blocks.configs import AnyUnit, LocalExceptions, MergeUnit, Router
+from rotonda.blocks.configs import AnyUnit, KafkaTopic, LocalExceptions, MergeUnit, Router
 from rotonda.blocks.places import Span
 from rotonda.blocks.program import Program
 from rotonda.blocks.settings import Config, FilterUse
@@ -50,6 +50,8 @@ def _fate(before: Planned | None, after: Planned | None, old: Program, new: Prog
     )
     if changed_west and isinstance(other.config, _MADE_OF_WESTS):
         return Fate.REPLACED
+    if isinstance(other.config, KafkaTopic) and before.halves != after.halves:
+        return Fate.REPLACED
     return Fate.KEPT if _same_filters(own.config, other.config, old, new) else Fate.FILTERED
 
 
@@ -73,20 +75,21 @@ def _alike_values(one: Any, other: Any) -> bool:
 def _same_filters(one: Config, other: Config, old: Program, new: Program) -> bool:
     if getattr(one, "on_failure", None) != getattr(other, "on_failure", None):
         return False
-    for value, changed in zip(_uses(one), _uses(other), strict=True):
+    for value, changed in zip(uses(one), uses(other), strict=True):
         if value != changed or not same_filter(old, new, value.name):
             return False
     return True
 
 
-def _uses(config: Config) -> list[FilterUse]:
+def uses(config: Config) -> list[FilterUse]:
+    """All filters of a unit, also those of its peers."""
     found: list[FilterUse] = []
     for value in vars(config).values():
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, FilterUse):
                 found.append(each)
             elif isinstance(each, Config):
-                found += _uses(each)
+                found += uses(each)
     return found
 
 

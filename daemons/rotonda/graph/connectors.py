@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rotonda.bgp.raw import Accepts, RawMessage, accept_all
-from rotonda.blocks.configs import BgpConnector, BgpPeer, BmpConnector, MrtConnector, Proxy
+from rotonda.blocks.configs import BgpConnector, BgpPeer, BmpConnector, MrtConnector, Proxy, RawTopic
 from rotonda.blocks.program import UnitBlock
 from rotonda.blocks.settings import FilterUse
 from rotonda.blocks.values import Address, SocketAddress
@@ -16,6 +16,8 @@ from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.places import listen_place, server_place
 from rotonda.graph.plan import CannotRun
 from rotonda.graph.stages import Filters, Showing, Stage, flows_of
+from rotonda.outputs.kafka import raw_stream
+from rotonda.outputs.stream import BadStream
 from rotonda.units import bgp_connector as bgp
 from rotonda.units import bmp_connector as bmp
 from rotonda.units.bmp_proxy import Proxy as ProxyTo
@@ -38,6 +40,13 @@ class ConnectorStage(Stage):
         self.flow = Flow(new_history(), block.gives, around.stores.of(block.gives))
 
         self._switches: dict[str, _Switch] = {}
+        self._let_go: Callable[[], None] = lambda: None
+        """Has the brake forget this unit."""
+
+    def close(self) -> None:
+        """Nobody has to be held any more."""
+        self._let_go()
+        super().close()
 
     def accepts(self, where: str, use: FilterUse | None, on_failure: str, filters: Filters) -> Accepts:
         """A filter of messages, or none; the one that stands there may be changed while sessions last."""
@@ -77,7 +86,14 @@ class MrtStage(ConnectorStage):
         self._problem: str | None = None
         self._loaded = False
         self._table = MrtTable(
-            self._paths, self.flow.store, self.flow.history, around.wall, lambda: None, self._done, self.adopt
+            self._paths,
+            self.flow.store,
+            self.flow.history,
+            around.wall,
+            lambda: None,
+            self._done,
+            self.adopt,
+            around.brake.released,
         )
         Life(self._table.load, self._table.stop).setServiceParent(self)
         Watch(self._paths, self._table.load, around.reactor, WATCH_SECONDS).setServiceParent(self)
@@ -124,9 +140,11 @@ class BmpStage(ConnectorStage):
             _Registry(self),
             self.accepts("filter", config.filter, config.on_failure, filters),
             proxy=self._proxy(config.proxy),
+            raw=self._raw(config.raw),
             wall=around.wall,
         )
         self._unit.setServiceParent(self)
+        self._let_go = around.brake.join(self._unit.hold)
 
     def links(self) -> Sequence[Link]:
         """Its sessions with routers."""
@@ -139,6 +157,20 @@ class BmpStage(ConnectorStage):
         config = block.config
         assert isinstance(config, BmpConnector)
         self.accepts("filter", config.filter, config.on_failure, filters)
+
+    def _raw(self, config: RawTopic | None) -> bmp.Raw | None:
+        """The topic with its messages as they are, which is a stream of its own."""
+        if config is None:
+            return None
+        around = self.around
+        try:
+            stream = raw_stream(f"{self.title}: raw", config, around.instance, around.reactor, around.in_thread)
+        except BadStream as wrong:
+            raise CannotRun(str(wrong)) from None
+        around.heed(stream)
+        stream.setServiceParent(self)
+        self.streams = [stream]
+        return bmp.Raw(config.collector or around.instance, stream.publish, config.filtered)
 
     def _proxy(self, config: Proxy | bool) -> ProxyTo | None:
         if not isinstance(config, Proxy):
@@ -182,6 +214,7 @@ class BgpStage(ConnectorStage):
             self.flow.history.commit(self.flow.history.snapshot)
         else:
             self._unit.setServiceParent(self)
+            self._let_go = around.brake.join(self._unit.hold)
 
     def follow(self, wests: Sequence[Stage]) -> None:
         """Announce what these say, as soon as the filter can judge."""

@@ -9,12 +9,14 @@ virtual RIB, which stores no verdicts, judges again for them too, from time to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -30,18 +32,21 @@ from rotonda.filters.compile import CompiledFilter, FilterCounts, compiled
 from rotonda.filters.messages import MessageFilter
 from rotonda.filters.routes import RouteFilter
 from rotonda.filters.world import SourceGone, SourceView
-from rotonda.flow.touched import Touched
+from rotonda.flow.touched import Touched, prefixes_of_vrps
 from rotonda.graph.changes import same_source, same_stream
 from rotonda.graph.flows import Surroundings
 from rotonda.graph.plan import CannotRun
 from rotonda.graph.stages import Again, Stage
-from rotonda.outputs.outputs import BadStream, output_for
-from rotonda.outputs.stream import Stream
+from rotonda.graph.turns import Turn
+from rotonda.outputs.outputs import output_for
+from rotonda.outputs.stream import BadStream, Stream
 from rotonda.rib.validated import latest_aspa_set
 from rotonda.sources.rib import Indexes, RibView
 from rotonda.sources.rpki import RpkiView
+from rotonda.sources.table import TableView
+from rotonda.sources.table_changes import Changed, together
 from rotonda.units.table_file import TableFile
-from rotonda.views.shown import Filtered, Sending
+from rotonda.views.shown import Filtered, Sending, Sourced
 from rotoro.table import Diff, History
 from rotoro.table.serial import Position
 
@@ -54,8 +59,8 @@ AGAIN_SECONDS = 1.0
 LATER_SECONDS = 30.0
 """The same where a virtual RIB asks what changes all the time."""
 
-MOST_PAYLOADS = 20_000
-"""RPKI payloads that change; when there are more, all routes are judged again."""
+MOST_CHANGES = 20_000
+"""Prefixes of payloads or records that change; when there are more, all routes are judged again."""
 
 
 class FilterHost(MultiService):
@@ -63,7 +68,10 @@ class FilterHost(MultiService):
 
     log = Logger()
 
-    def __init__(self, program: Program, around: Surroundings, stages: Mapping[str, Stage]) -> None:
+    def __init__(
+        self, program: Program, names: Collection[str], around: Surroundings, stages: Mapping[str, Stage]
+    ) -> None:
+        """`names` are the filters of this program that the instance uses."""
         super().__init__()
         self.program = program
         self.around = around
@@ -74,7 +82,11 @@ class FilterHost(MultiService):
         """The filters of each unit."""
         self._waiting: dict[str, tuple[Callable[[], None], IDelayedCall]] = {}
         """What units do as soon as the sources of their filters have data, and when at the latest."""
-        self._open(program)
+        self._turns: dict[Stream, Turn] = {}
+        self._locks: dict[str, DeferredLock] = defaultdict(DeferredLock)
+        """Which stream of each name may work."""
+        self._ending: list[Deferred[Any]] = []
+        self._open(program, names)
 
     # --- for stages --------------------------------------------------------------------------------------------------
 
@@ -135,7 +147,7 @@ class FilterHost(MultiService):
         """Nothing is judged any more."""
         for unit in [*self.bound, *self._waiting]:
             self.release(unit)
-        return super().stopService()
+        return gatherResults([maybeDeferred(super().stopService), *self._ending])
 
     def open(self) -> None:
         """All units are there: the sources that are views of them can be asked."""
@@ -143,8 +155,8 @@ class FilterHost(MultiService):
             source.attach()
         self.look()
 
-    def use(self, program: Program, units: Sequence[str]) -> Handover:
-        """Filters that are made from now on are those of this program; the same sources and streams live on.
+    def use(self, program: Program, names: Collection[str], units: Sequence[str]) -> Handover:
+        """Filters that are made from now on are these of this program; the same sources and streams live on.
 
         These units are made anew. What they had, and what is not in the new program, ends with the handover. Raises
         CannotRun, and leaves all as it is, if an output stream cannot be had.
@@ -152,12 +164,13 @@ class FilterHost(MultiService):
         old = self.program
         before = Handover(self, old, dict(self.streams), dict(self.sources), {})
         self.program = program
-        for name in [n for n in self.streams if n not in program.streams or not same_stream(old, program, n)]:
+        streams, sources = _needed(program, names)
+        for name in [n for n in self.streams if n not in streams or not same_stream(old, program, n)]:
             del self.streams[name]
-        for name in [n for n in self.sources if n not in program.sources or not same_source(old, program, n)]:
+        for name in [n for n in self.sources if n not in sources or not same_source(old, program, n)]:
             del self.sources[name]
         try:
-            self._open(program)
+            self._open(program, names)
         except CannotRun:
             before.undo()
             raise
@@ -198,32 +211,42 @@ class FilterHost(MultiService):
 
     def sending(self) -> list[Sending]:
         """How the output streams fare."""
-        return [
-            Sending(name=name, sent=own.sent, written=own.written, dropped=own.dropped, problem=own.problem)
-            for name, own in self.streams.items()
-        ]
+        return [sending_of(name, own) for name, own in self.streams.items()]
 
-    def world(self, filter: TypedFilter) -> Pinned:
+    def sourced(self) -> list[Sourced]:
+        """How the data sources fare that are not views of units."""
+        shown = (source.shown() for source in self.sources.values())
+        return [one for one in shown if one is not None]
+
+    def views(self, filter: TypedFilter) -> Mapping[str, SourceView]:
         """All that a filter may ask, as it is now."""
-        views = {name: self.sources[name].view() for name, _ in filter.sources}
-        return Pinned(views, self.streams)
+        return {name: self.sources[name].view() for name, _ in filter.sources}
 
-    def _open(self, program: Program) -> None:
-        for filter in program.filters.values():
-            for name, _ in filter.streams:
-                if name not in self.streams:
-                    self.streams[name] = self._stream(program, name)
-            for name, _ in filter.sources:
-                if name not in self.sources:
-                    self.sources[name] = _source(self, program.sources[name])
+    def _open(self, program: Program, names: Collection[str]) -> None:
+        streams, sources = _needed(program, names)
+        for name in streams:
+            if name not in self.streams:
+                self.streams[name] = self._stream(program, name)
+        for name in sources:
+            if name not in self.sources:
+                self.sources[name] = _source(self, program.sources[name])
 
     def _stream(self, program: Program, name: str) -> Stream:
         try:
-            stream = output_for(program.streams[name], self.around.reactor, self.around.in_thread)
+            stream = output_for(program.streams[name], self.around.reactor, self.around.in_thread, self.around.instance)
         except BadStream as wrong:
             raise CannotRun(str(wrong)) from None
-        self.place(stream)
+        self.around.heed(stream)
+        turn = self._turns[stream] = Turn(stream, self._locks[name])
+        turn.setServiceParent(self)
         return stream
+
+    def end(self, stream: Stream, *, is_undone: bool) -> None:
+        """A stream ends; `is_undone`, as a change of the program is."""
+        turn = self._turns.pop(stream)
+        if is_undone:
+            turn.give_up()
+        self._end(turn)
 
     def place(self, service: Service) -> None:
         """Have a service work beside others, of which one may have its name for a while."""
@@ -231,11 +254,40 @@ class FilterHost(MultiService):
         service.setServiceParent(place)
         place.setServiceParent(self)
 
-    @staticmethod
-    def remove(service: Service) -> None:
+    def remove(self, service: Service) -> None:
         """It works no more."""
         if isinstance(service.parent, MultiService):
-            service.parent.disownServiceParent()
+            self._end(service.parent)
+
+    def _end(self, service: Service) -> None:
+        """It is waited for until it has ended, if all ends meanwhile."""
+        ending = maybeDeferred(service.disownServiceParent)
+        self._ending.append(ending)
+        ending.addErrback(lambda bug: self.log.failure("a part of the old configuration did not end well", bug))
+        ending.addBoth(lambda _: self._ending.remove(ending))
+
+
+def _needed(program: Program, names: Collection[str]) -> tuple[Collection[str], Collection[str]]:
+    """The streams and the sources of these filters, in order."""
+    filters = [program.filters[name] for name in names]
+    streams = dict.fromkeys(name for filter in filters for name, _ in filter.streams)
+    return streams, dict.fromkeys(name for filter in filters for name, _ in filter.sources)
+
+
+def sending_of(name: str, stream: Stream) -> Sending:
+    """How a stream fares."""
+    return Sending(
+        name=name,
+        sent=stream.sent,
+        written=stream.written,
+        dropped=stream.dropped,
+        waiting=stream.waiting,
+        dropped_by=dict(stream.dropped_by),
+        spilled=stream.spilled,
+        spill_octets=stream.on_disk,
+        blocking=stream.blocking,
+        problem=stream.problem,
+    )
 
 
 @dataclass(frozen=True)
@@ -253,7 +305,7 @@ class Handover:
         for own in self.bound.values():
             for bound in own:
                 bound.close()
-        self._end(self.streams, self.host.streams, self.sources, self.host.sources)
+        self._end(self.streams, self.host.streams, self.sources, self.host.sources, is_undone=False)
 
     def undo(self) -> None:
         """All is as it was; what was made since then ends."""
@@ -261,18 +313,17 @@ class Handover:
         for unit in [unit for unit in host.bound if unit in self.bound or unit not in self.program.units]:
             host.release(unit)
         host.bound.update((unit, own) for unit, own in self.bound.items() if own)
-        self._end(host.streams, self.streams, host.sources, self.sources)
+        self._end(host.streams, self.streams, host.sources, self.sources, is_undone=True)
         host.program = self.program
         host.streams, host.sources = dict(self.streams), dict(self.sources)
 
-    @staticmethod
     def _end(
-        streams: Mapping[str, Stream], kept: Mapping[str, Stream],
-        sources: Mapping[str, Source], kept_sources: Mapping[str, Source],
+        self, streams: Mapping[str, Stream], kept: Mapping[str, Stream],
+        sources: Mapping[str, Source], kept_sources: Mapping[str, Source], *, is_undone: bool,
     ) -> None:  # fmt: skip
         for name, stream in streams.items():
             if kept.get(name) is not stream:
-                FilterHost.remove(stream)
+                self.host.end(stream, is_undone=is_undone)
         for name, source in sources.items():
             if kept_sources.get(name) is not source:
                 source.close()
@@ -302,6 +353,8 @@ class Bound:
     def __init__(self, host: FilterHost, unit: str, use: FilterUse, on_failure: str, again: Again | None) -> None:
         self.host, self.unit, self.use = host, unit, use
         self.filter = host.program.filters[use.name]
+        self._streams = {name: host.streams[name] for name, _ in self.filter.streams}
+        """Those of its own program, until it is closed."""
         self.counts = FilterCounts()
         self.told: set[Span] = set()
         """Places of failures that are in the log."""
@@ -318,7 +371,7 @@ class Bound:
         """The filter of records, with its sources as they are now."""
         gives = self.filter.gives
         assert isinstance(gives, RecordType)
-        world = self.host.world(self.filter)
+        world = self.world()
         self._made = compiled(
             self.filter,
             dict(self.use.arguments),
@@ -335,16 +388,21 @@ class Bound:
         return MessageFilter(
             self.filter,
             dict(self.use.arguments),
-            lambda: self.host.world(self.filter),
+            self.world,
             self.on_failure == "ACCEPT",
             self.counts,
         )
 
+    def world(self) -> Pinned:
+        """All that the filter may ask, as it is now."""
+        return Pinned(self.host.views(self.filter), self._streams)
+
     def refresh(self) -> None:
-        """Ask the sources as they are now, from now on."""
+        """Ask the sources as they are now, from now on; nothing has been judged yet."""
         self._wait_no_more()
         if self._again is not None and self.filter.sources:
             self._replace(False)
+            self._judged = self.world()
 
     def close(self) -> None:
         """It is used no more."""
@@ -381,7 +439,7 @@ class Bound:
         """Have the unit use the filter with its sources as they are now."""
         assert self._again is not None
         assert self._made is not None
-        world = self.host.world(self.filter)
+        world = self.world()
         touched = self._touched(world) if judge else None
         is_same = self._judged is not None and self._judged.views == world.views
         self._made, self._judged = self._made.in_world(world), None
@@ -394,16 +452,16 @@ class Bound:
         assert self._made is not None
         if self._judged is None:
             return None
-        changes: list[Diff] = []
+        changes: list[Changed] = []
         before = self._judged.views
         for name in [name for name, view in world.views.items() if before[name] is not view]:
-            diff = self.host.sources[name].since(before[name]) if self._made.only_validates(name) else None
-            if diff is None:
+            prefixes = self.host.sources[name].since(before[name]) if self._made.asks_what_covers(name) else None
+            if prefixes is None:
                 return None
-            changes.append(diff)
-        if sum(diff.rows for diff in changes) > MOST_PAYLOADS:
+            changes.append(prefixes)
+        if sum(len(own) for prefixes in changes for own in prefixes.values()) > MOST_CHANGES:
             return None
-        return Touched.under(self._made, changes)
+        return Touched.within(self._made, together(changes))
 
 
 class _Gone(SourceView):
@@ -436,8 +494,8 @@ class Source:
         """Its state now."""
         raise NotImplementedError
 
-    def since(self, view: SourceView) -> Diff | None:
-        """What has changed since this view of it, in RPKI data; None if that is not known."""
+    def since(self, view: SourceView) -> Changed | None:
+        """Since this view of it, the prefixes of what has changed; None if that is not known."""
         return None
 
     @property
@@ -451,9 +509,8 @@ class Source:
     def close(self) -> None:
         """It is not needed any more."""
 
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with it."""
+    def shown(self) -> Sourced | None:
+        """How it fares; None for a view of a unit, which tells that itself."""
         return None
 
     def listen(self, listener: Callable[[Source], None]) -> Callable[[], None]:
@@ -473,6 +530,7 @@ class _OfStage(Source):
 
     def __post_init__(self) -> None:
         self._made: tuple[History, object, SourceView] | None = None
+        self._states: WeakKeyDictionary[SourceView, tuple[History, Position]] = WeakKeyDictionary()
         self._attached: History | None = None
         self._stop: Callable[[], None] = lambda: None
 
@@ -491,8 +549,22 @@ class _OfStage(Source):
             related = getattr(self.block.config, "related", "")
             return _Gone(f"{related} has no data yet")
         if self._made is None or self._made[0] is not history or self._made[1] is not history.snapshot:
-            self._made = history, history.snapshot, self.look(history)
+            view = self.look(history)
+            self._made = history, history.snapshot, view
+            self._states[view] = history, history.position
         return self._made[2]
+
+    def since(self, view: SourceView) -> Changed | None:
+        """Since this view of it, the prefixes of what has changed; None if that is not known."""
+        history, position = self._states.get(view, (None, None))
+        if history is None or position is None or history is not self.history():
+            return None
+        diff = history.since(position) if position.epoch == history.position.epoch else None
+        return None if diff is None else self.prefixes(diff)
+
+    def prefixes(self, diff: Diff) -> Changed | None:
+        """Those of what changes; None if its table does not tell all that does, as the states of ingresses."""
+        return None
 
     def attach(self) -> None:
         """Listen to the table, if it is another one than before."""
@@ -541,7 +613,6 @@ class _RpkiSource(_OfStage):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._aspas = latest_aspa_set()
-        self._states: WeakKeyDictionary[SourceView, tuple[History, Position]] = WeakKeyDictionary()
 
     @property
     def there(self) -> bool:
@@ -556,16 +627,11 @@ class _RpkiSource(_OfStage):
 
     def look(self, history: History) -> SourceView:
         """The data as it is now."""
-        view = RpkiView(history.snapshot, self._aspas(history.snapshot), history.serial)
-        self._states[view] = history, history.position
-        return view
+        return RpkiView(history.snapshot, self._aspas(history.snapshot), history.serial)
 
-    def since(self, view: SourceView) -> Diff | None:
-        """What has changed since this view of it; None if that is not known."""
-        history, position = self._states.get(view, (None, None))
-        if history is None or position is None or history is not self.history():
-            return None
-        return history.since(position) if position.epoch == history.position.epoch else None
+    def prefixes(self, diff: Diff) -> Changed:
+        """Those of VRPs."""
+        return prefixes_of_vrps([diff])
 
 
 class _TableSource(Source):
@@ -590,14 +656,28 @@ class _TableSource(Source):
         """The table as it was read last."""
         return self._file.view if self._file.view is not None else _Gone(f"{self._file.path} has not been read")
 
+    def since(self, view: SourceView) -> Changed | None:
+        """Since this view of it, the prefixes of other records; None if that is not known."""
+        return self._file.since(view) if isinstance(view, TableView) else None
+
     def close(self) -> None:
         """Read it no more."""
         self.host.remove(self._file)
 
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the file."""
-        return self._file.problem
+    def shown(self) -> Sourced:
+        """How the file fares."""
+        file = self._file
+        return Sourced(
+            name=self.block.name,
+            state=file.state,
+            mode=file.config.mode,
+            records=0 if file.view is None else len(file.view),
+            age=file.age,
+            changes=0 if file.view is None else file.view.version,
+            failures=file.failures,
+            problem=file.problem,
+            last_error=file.last_error,
+        )
 
 
 def _source(host: FilterHost, block: SourceBlock) -> Source:

@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from rotonda.blocks.types import ROUTE, RecordType
+from rotonda.outputs.stream import Stream
 from rotonda.rib.ingresses import IngressRegistry
+from rotonda.units.brake import Brake
 from rotoro.table import AttributeStore, History
 
 
@@ -62,3 +64,12 @@ class Surroundings:
     """What does work that would keep the reactor waiting."""
     stores: Stores = field(default_factory=Stores)
     ingresses: IngressRegistry = field(default_factory=lambda: IngressRegistry(by_identity=True))
+    brake: Brake = field(init=False)
+    """What has connectors wait."""
+
+    def __post_init__(self) -> None:
+        self.brake = Brake(self.reactor)
+
+    def heed(self, stream: Stream) -> None:
+        """Have connectors wait whenever this stream has no room, and may lose nothing."""
+        stream.blocking_changed = lambda: self.brake.press(stream, stream.blocking)

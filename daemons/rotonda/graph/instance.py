@@ -23,6 +23,7 @@ from rotonda.blocks.configs import (
     BmpConnector,
     Daemon,
     JsonConnector,
+    KafkaTopic,
     LocalExceptions,
     MergeUnit,
     MrtConnector,
@@ -35,10 +36,11 @@ from rotonda.blocks.configs import (
 from rotonda.blocks.program import Program
 from rotonda.graph.api import graph_site
 from rotonda.graph.changeover import Changeover
-from rotonda.graph.changes import Fate, fates
+from rotonda.graph.changes import Fate, fates, uses
 from rotonda.graph.connectors import BgpStage, BmpStage, MrtStage
-from rotonda.graph.filtering import FilterHost
+from rotonda.graph.filtering import FilterHost, sending_of
 from rotonda.graph.flows import Surroundings
+from rotonda.graph.kafka import KafkaStage
 from rotonda.graph.links import LinkStage
 from rotonda.graph.places import listen_place, listen_places, must_be_free, server_place
 from rotonda.graph.plan import CannotRun, Plan, Planned, has_rpki, plan
@@ -51,7 +53,7 @@ from rotonda.rib.ingresses import IngressRegistry
 from rotonda.units.serving import SWEEP_SECONDS
 from rotonda.units.timer import Timer
 from rotonda.views.served import Served
-from rotonda.views.shown import Filtered, Link, Sending
+from rotonda.views.shown import Filtered, Link, Sending, Sourced
 from rotoro.net.endpoints import HostPort, Listen
 from rotoro.net.listening import Listening, listening
 from rotoro.session.negotiation import Mode
@@ -89,7 +91,7 @@ class Instance(MultiService):
         self.stages: dict[str, Stage] = {}
         """Units of this instance, and tables of others, by their names here."""
         self.remotes: dict[str, Remote] = {}
-        self.filters = FilterHost(program, self.around, self.stages)
+        self.filters = FilterHost(program, _filters(self.plan), self.around, self.stages)
         self.filters.setServiceParent(self)
         self._shelf = Shelf()
         for planned in self.plan.units.values():
@@ -141,9 +143,14 @@ class Instance(MultiService):
         """What its filters have done."""
         return self.filters.shown()
 
+    def sourced(self) -> Sequence[Sourced]:
+        """How its data sources fare that are files."""
+        return self.filters.sourced()
+
     def sending(self) -> Sequence[Sending]:
         """How its output streams fare."""
-        return self.filters.sending()
+        own = [sending_of(stream.title, stream) for stage in self.stages.values() for stream in stage.streams]
+        return [*self.filters.sending(), *own]
 
     # --- its life ----------------------------------------------------------------------------------------------------
 
@@ -161,7 +168,7 @@ class Instance(MultiService):
         after = plan(program, self.plan.name)
         fate = fates(self.plan, after, self.program, program)
         self._must_be_possible(after)
-        handover = self.filters.use(program, [name for name, own in fate.items() if own in ENDING])
+        handover = self.filters.use(program, _filters(after), [name for name, own in fate.items() if own in ENDING])
         fresh: list[Stage] = []
         try:
             for name, own in fate.items():
@@ -195,6 +202,8 @@ class Instance(MultiService):
                 return CacheStage(block, around)
             case JsonConnector():
                 return ExportStage(block, around)
+            case KafkaTopic():
+                return KafkaStage(block, around, reads=planned.halves[0])
             case RotoroLink():
                 return LinkStage(block, around)
             case AnyUnit() | MergeUnit() | LocalExceptions() | Router():
@@ -264,6 +273,11 @@ class Instance(MultiService):
         for stage in self.stages.values():
             if isinstance(stage, PhysicalRibStage):
                 stage.sweep(self.around.wall())
+
+
+def _filters(plan: Plan) -> list[str]:
+    """The names of all filters of an instance."""
+    return [use.name for planned in plan.units.values() for use in uses(planned.block.config)]
 
 
 def _listening(plan: Plan) -> list[tuple[str, Listen]]:

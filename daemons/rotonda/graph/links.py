@@ -54,6 +54,7 @@ class LinkStage(Stage):
             lambda: None, lambda: around.ingresses.restarted(self.title), store_for=self._store_for,
         )  # fmt: skip
         self._link.service.setServiceParent(self)
+        self._let_go = around.brake.join(self._link.hold)
 
     @property
     def complete(self) -> bool:
@@ -69,6 +70,11 @@ class LinkStage(Stage):
     def problem(self) -> str | None:
         """What went wrong last."""
         return self._link.problem
+
+    def close(self) -> None:
+        """Nobody has to be held any more."""
+        self._let_go()
+        super().close()
 
     def links(self) -> Sequence[Link]:
         """The session."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rotonda.blocks.configs import BgpConnector, Daemon, PhysicalRib, Remote, RotoroLink, VirtualRib
+from rotonda.blocks.configs import BgpConnector, Daemon, KafkaTopic, PhysicalRib, Remote, RotoroLink, VirtualRib
 from rotonda.blocks.graphs import RPKI_ONLY
 from rotonda.blocks.program import InstanceBlock, Program, UnitBlock
 from rotonda.blocks.settings import Config
@@ -40,6 +40,13 @@ class Planned:
 
     block: UnitBlock
     wests: tuple[West, ...]
+    has_east: bool = False
+    """Whether another unit of this instance follows its table."""
+
+    @property
+    def halves(self) -> tuple[bool, bool]:
+        """Of a topic between instances: whether this one reads it, and whether it writes it."""
+        return self.has_east or not self.wests, bool(self.wests)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,10 @@ def plan(program: Program, name: str | None = None) -> Plan:
     for west, east in own:
         if east in wests and west not in wests[east]:
             wests[east].append(west)
-    planned = {unit: Planned(program.units[unit], tuple(wests[unit])) for unit in _west_first(units, wests)}
+    followed = {west.unit for west, _ in own if west.instance is None}
+    planned = {
+        unit: Planned(program.units[unit], tuple(wests[unit]), unit in followed) for unit in _west_first(units, wests)
+    }
     config = instance.config
     assert isinstance(config, Daemon)
     needed = dict.fromkeys(west.instance for each in planned.values() for west in each.wests if west.instance)
@@ -92,7 +102,12 @@ def _units_of(program: Program, instance: InstanceBlock) -> list[str]:
 
 
 def _home(program: Program, unit: str) -> str | None:
-    """Where a connector that stands in several instances lives: where its west half is; None for other units."""
+    """Where a connector that stands in several instances lives: where its west half is; None for other units.
+
+    The halves of a topic of Kafka know nothing of each other, so each lives where it stands.
+    """
+    if isinstance(program.units[unit].config, KafkaTopic):
+        return None
     at = [each for each in program.instances.values() for path in each.paths if any(_is_local(n, unit) for n in path)]
     names = list(dict.fromkeys(each.name for each in at))
     if len(names) < 2:

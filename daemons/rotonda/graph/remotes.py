@@ -63,6 +63,7 @@ class Remote:
             around.reactor, to, mode, self._select, around.stores.routes, self._adopt, self._take, lambda: None,
             self._restarted, store_for=self._store_for,
         )  # fmt: skip
+        self._let_go = around.brake.join(self.link.hold)
         self._histories = {
             f"{self.link.name} {table}": stage.tables[table] for table, (stage, _) in self._tables.items()
         }
@@ -74,6 +75,7 @@ class Remote:
 
     def close(self) -> None:
         """Nothing is followed any more."""
+        self._let_go()
         for stage in self.stages.values():
             stage.close()
 

@@ -25,6 +25,7 @@ from rotonda.flow.touched import Touched
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.merging import hash_sets, strategy_of
 from rotonda.graph.taps import Junction
+from rotonda.outputs.stream import Stream
 from rotonda.rib.past import Past
 from rotonda.units.served_source import ServedSource
 from rotonda.units.serving import new_history
@@ -73,6 +74,8 @@ class Stage(MultiService):
         """The table of that data as it is served; the server makes it."""
         self.served: ServedSource | None = None
         """What keeps that table in step."""
+        self.streams: Sequence[Stream] = ()
+        """Output streams of its own."""
 
     @property
     def complete(self) -> bool:

@@ -6,9 +6,12 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from twisted.web.http import Request
 
 JSON = "application/json"
 _GZIP = 16 + zlib.MAX_WBITS
@@ -34,6 +37,16 @@ class Work:
     """An answer that takes long to find. `find` looks only at what never changes, so that it may run anywhere."""
 
     find: Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An answer without an end, or the beginning of another protocol: `start` has the request from now on.
+
+    It may raise `Refused` as long as it has written nothing.
+    """
+
+    start: Callable[[Request], None]
 
 
 def json_answer(value: Any, version: str | None = None, status: int = 200) -> Answer:

@@ -5,7 +5,6 @@ The pieces of an export are made of one snapshot, so an export is one state, how
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -14,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rotonda.gateway.payloads import aspa, router_key
 from rotonda.http import parameters as read
 from rotonda.http.answers import JSON, Answer
 from rotonda.http.common import no_data
@@ -24,7 +24,6 @@ from rotoro.table import ASPA, ROUTER_KEY, VRP4, VRP6, History, Snapshot
 CSV = "text/csv; charset=utf-8"
 CSV_HEADER = b"ASN,IP Prefix,Max Length,Trust Anchor\n"
 _PIECE = 8192
-_SKI = 20
 
 
 def export_routes(history: History) -> list[Route]:
@@ -53,7 +52,7 @@ def json_export(snapshot: Snapshot) -> Iterator[bytes]:
         for asns, addresses, lengths, longest in _vrps(snapshot)
     )
     yield b'\n],"routerKeys":[\n'
-    yield from _separated(_objects(map(_router_key, snapshot.records(ROUTER_KEY).keys.tolist())))
+    yield from _separated(_objects(map(router_key, snapshot.records(ROUTER_KEY).keys.tolist())))
     yield b'\n],"aspas":[\n'
     yield from _aspas(snapshot)
     yield b"\n]}\n"
@@ -90,24 +89,10 @@ def _octets(keys: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), keys.dtype.itemsize)
 
 
-def _router_key(key: bytes) -> dict[str, object]:
-    asn = int.from_bytes(key[-4:])
-    return {
-        "asn": f"AS{asn}",
-        "SKI": key[:_SKI].hex().upper(),
-        "routerPublicKey": b64encode(key[_SKI + 4 : -4]).decode(),
-    }
-
-
-def _aspa(customer: int, providers: bytes) -> dict[str, object]:
-    numbers = (int.from_bytes(providers[at : at + 4]) for at in range(0, len(providers), 4))
-    return {"customer": f"AS{customer}", "providers": [f"AS{number}" for number in numbers]}
-
-
 def _aspas(snapshot: Snapshot) -> Iterator[bytes]:
     aspas = snapshot.records(ASPA)
     customers, providers = aspas.keys.view(">u4").tolist(), aspas.columns[1]
-    return _separated(_objects(map(_aspa, customers, providers.tolist() if providers is not None else ())))
+    return _separated(_objects(map(aspa, customers, providers.tolist() if providers is not None else ())))
 
 
 def _objects(objects: Iterator[dict[str, object]]) -> Iterator[bytes]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rotonda.gateway.counts import Streamed
 from rotonda.http.answers import Answer
 from rotonda.http.common import Clock, Table
 from rotonda.http.routing import Asked, Route
 from rotonda.views.served import Client, Served
-from rotonda.views.shown import Filtered, Link, Sending, View
+from rotonda.views.shown import Filtered, Link, Sending, Sourced, View
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -24,8 +25,10 @@ MAX_CLIENTS = 1000
 _IP_VERSIONS = {"vrp4": "ipv4", "vrp6": "ipv6"}
 
 
-def metrics_routes(view: View, clock: Clock, tables: Callable[[], Sequence[Table]]) -> list[Route]:
-    """The path where all is told; what a server has done is among it if the daemon has one."""
+def metrics_routes(
+    view: View, clock: Clock, tables: Callable[[], Sequence[Table]], streamed: Streamed | None = None
+) -> list[Route]:
+    """The path where all is told; what a server and a gateway have done is among it if the daemon has them."""
 
     def metrics(asked: Asked) -> Answer:
         # This takes a while to import, and a daemon that nobody scrapes starts sooner without.
@@ -33,7 +36,7 @@ def metrics_routes(view: View, clock: Clock, tables: Callable[[], Sequence[Table
         from prometheus_client.exposition import choose_encoder
 
         registry = CollectorRegistry()
-        registry.register(_Collector(view, clock(), tables()))
+        registry.register(_Collector(view, clock(), tables(), streamed))
         try:
             encode, content_type = choose_encoder(asked.accept)
         except (TypeError, ValueError):  # it does not expect every version that somebody may ask for
@@ -46,8 +49,8 @@ def metrics_routes(view: View, clock: Clock, tables: Callable[[], Sequence[Table
 class _Collector:
     """All families of one scrape, in the shape that prometheus_client asks for."""
 
-    def __init__(self, view: View, now: float, tables: Sequence[Table]) -> None:
-        self._view, self._now, self._tables = view, now, tables
+    def __init__(self, view: View, now: float, tables: Sequence[Table], streamed: Streamed | None) -> None:
+        self._view, self._now, self._tables, self._streamed = view, now, tables, streamed
 
     def describe(self) -> list[Metric]:
         """Nothing is known before it is looked up."""
@@ -65,6 +68,11 @@ class _Collector:
         if filtered is not None and sending is not None:
             yield from _of_filters(filtered())
             yield from _of_streams(sending())
+        sourced = getattr(self._view, "sourced", None)
+        if sourced is not None:
+            yield from _of_files(sourced())
+        if self._streamed is not None:
+            yield from _of_gateway(self._streamed)
 
     def _program(self) -> Iterator[Metric]:
         view = self._view
@@ -119,6 +127,21 @@ def _of_sources(links: Sequence[Link], now: float) -> Iterator[Metric]:
         ("tolerated_records", "Records that a strict router would not have taken.", lambda link: link.tolerated),
     )
     yield from _each(_counters, "source", links, whose, counts)
+    yield from _of_partitions(links)
+
+
+def _of_partitions(links: Sequence[Link]) -> Iterator[Metric]:
+    """Parts of topics, of links that have any."""
+    held = {(link.name, str(part.number)): part for link in links for part in link.partitions}
+    if not held:
+        return
+    labels = ("source", "partition")
+    for name, text, value in (
+        ("offset", "The offset of the next record of a partition.", lambda part: part.offset),
+        ("lag", "How many records of a partition are behind that.", lambda part: part.lag),
+        ("loaded", "Whether what was there when the partition came is in the table.", lambda part: part.loaded),
+    ):
+        yield _gauges(f"rotonda_partition_{name}", text, labels, {own: value(part) for own, part in held.items()})
 
 
 def _then(now: float, seconds: float | None, sign: int) -> float | None:
@@ -202,13 +225,61 @@ def _of_streams(streams: Sequence[Sending]) -> Iterator[Metric]:
     figures: Sequence[tuple[str, str]] = (
         ("sent", "Records that filters have sent."),
         ("written", "Records that have arrived."),
-        ("dropped", "Records that are lost."),
+        ("spilled", "Records that were brought to the disk, to wait there."),
     )
     for name, text in figures:
         values = {(each.name,): getattr(each, name) for each in streams}
         yield _counters(f"rotonda_stream_records_{name}", text, ("stream",), values)
+    lost = {(each.name, why): count for each in streams for why, count in {"full": 0, **each.dropped_by}.items()}
+    yield _counters("rotonda_stream_records_dropped", "Records that are lost.", ("stream", "reason"), lost)
+    waiting = {(each.name,): each.waiting for each in streams}
+    yield _gauges("rotonda_stream_records_waiting", "Records on their way, or on disk.", ("stream",), waiting)
+    octets = {(each.name,): each.spill_octets for each in streams}
+    yield _gauges("rotonda_stream_spill_octets", "What waits on disk.", ("stream",), octets)
+    blocking = {(each.name,): each.blocking for each in streams}
+    yield _gauges("rotonda_stream_blocking", "Whether connectors wait for a stream.", ("stream",), blocking)
     failing = {(each.name,): each.problem is not None for each in streams}
     yield _gauges("rotonda_stream_failing", "Whether something is wrong with a stream.", ("stream",), failing)
+
+
+def _of_files(sources: Sequence[Sourced]) -> Iterator[Metric]:
+    """Data sources that are files."""
+    labels = ("source",)
+    figures: Sequence[tuple[str, str, Callable[[Sourced], float | None]]] = (
+        ("records", "Records of the table that is in use.", lambda each: each.records),
+        ("age_seconds", "Since the file was last read and good.", lambda each: each.age),
+        ("failing", "Whether something is wrong with the file.", lambda each: each.problem is not None),
+    )
+    for name, text, read in figures:
+        values = {(each.name,): value for each in sources if (value := read(each)) is not None}
+        yield _gauges(f"rotonda_data_source_{name}", text, labels, values)
+    for name, text in (("changes", "Tables in the place of others."), ("failures", "Readings that failed.")):
+        values = {(each.name,): getattr(each, name) for each in sources}
+        yield _counters(f"rotonda_data_source_{name}", text, labels, values)
+
+
+def _of_gateway(streamed: Streamed) -> Iterator[Metric]:
+    """Followers of tables as JSON, all together."""
+    labels = ("stream", "form")
+    yield _gauges("rotonda_gateway_clients", "Clients that follow tables as JSON.", labels, streamed.clients)
+    text = "Clients that have not yet read what they were sent."
+    yield _gauges("rotonda_gateway_clients_behind", text, (), {(): streamed.behind})
+    yield _counters("rotonda_gateway_clients_accepted", "Clients that were accepted.", labels, streamed.accepted)
+    for name, text, label, counted in (
+        (
+            "clients_refused",
+            "Clients for whom there was no room, by what there was too much of.",
+            "what",
+            streamed.refused,
+        ),
+        ("clients_closed", "Clients that were closed, by why.", "why", streamed.ended),
+        ("messages", "Messages to clients.", "stream", streamed.messages),
+        ("sent_bytes", "Octets to clients.", "stream", streamed.octets),
+    ):
+        yield _counters(f"rotonda_gateway_{name}", text, (label,), {(key,): count for key, count in counted.items()})
+    yield _counters("rotonda_gateway_received_messages", "Messages of clients.", (), {(): streamed.heard})
+    text = "Changes that clients of RIS Live could not be told."
+    yield _counters("rotonda_gateway_left_out", text, (), {(): streamed.left_out})
 
 
 def _of_clients(clients: Sequence[Client]) -> Iterator[Metric]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import msgspec
 from twisted.web.server import Site
 
 from rotonda.http import parameters as read
 from rotonda.http.answers import Answer, json_answer, streamed_object
 from rotonda.http.common import Clock, Table, health_routes, serving_routes, status_of, table_of
 from rotonda.http.errors import Refused, excerpt, suggestion
+from rotonda.http.gateway import Gateway
 from rotonda.http.metrics import metrics_routes
+from rotonda.http.rib_units import RibUnits
 from rotonda.http.routing import Asked, Route
 from rotonda.http.site import api_site
 from rotonda.rib.derived import Derived
@@ -20,14 +21,15 @@ from rotonda.rib.display import FIELDS
 from rotonda.rib.distinct import distinct_prefixes
 from rotonda.rib.page import Page
 from rotonda.rib.places import BadCursor
-from rotonda.rib.prefixes import Prefix, address_text
+from rotonda.rib.prefixes import Prefix
 from rotonda.rib.query import DEFAULT_LIMIT, MOST_ROUTES, Match, Query, answer
 from rotonda.rib.rows import STATUS, Verified, shown
 from rotonda.rib.validated import aspa_set, validated_set
 from rotonda.rpki.aspas import AspaSet
 from rotonda.rpki.validation import ValidatedSet
+from rotonda.views.ingresses import ShownIngress, shown_ingress
 from rotonda.views.shown import Place, Rib, RibView
-from rotoro.table import NO_PARENT, Ingress, Snapshot
+from rotoro.table import Ingress, Snapshot
 
 T = TypeVar("T")
 
@@ -41,29 +43,14 @@ _STATES = {word: state for state, word in STATUS.items()}
 _PIECE = 500
 
 
-class ShownIngress(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """An ingress for people."""
-
-    number: int
-    kind: str
-    state: str
-    link: str
-    name: str = ""
-    peer: str = ""
-    peer_as: int = 0
-    bgp_id: str = ""
-    distinguisher: int = 0
-    view: str
-    parent: int | None = None
+def rib_site(view: RibView, clock: Clock, reactor: Any = None) -> Site:
+    """The site of a daemon with RIBs; `clock` tells seconds since 1970. Only with a reactor tables can be followed."""
+    gateway = None if reactor is None else Gateway(reactor, RibUnits(view), clock)
+    return api_site(rib_routes(view, clock, gateway))
 
 
-def rib_site(view: RibView, clock: Clock) -> Site:
-    """The site of a daemon with RIBs; `clock` tells seconds since 1970."""
-    return api_site(rib_routes(view, clock))
-
-
-def rib_routes(view: RibView, clock: Clock) -> list[Route]:
-    """What it answers."""
+def rib_routes(view: RibView, clock: Clock, gateway: Gateway | None = None) -> list[Route]:
+    """What it answers, with the streams of a gateway."""
     api = _RibApi(view, clock)
     routes = [
         Route("GET", "/api/v1/status", api.status),
@@ -75,7 +62,10 @@ def rib_routes(view: RibView, clock: Clock) -> list[Route]:
         Route("GET", "/api/v1/routes", api.routes, PARAMETERS),
         Route("GET", "/api/v1/routes/{address}/{length}", api.routes, _OF_PATH),
     ]
-    return [*routes, *serving_routes(view), *health_routes(view), *metrics_routes(view, clock, api.tables)]
+    streamed = None if gateway is None else gateway.streamed
+    metrics = metrics_routes(view, clock, api.tables, streamed)
+    streams = [] if gateway is None else gateway.routes()
+    return [*routes, *streams, *serving_routes(view), *health_routes(view), *metrics]
 
 
 class _RibApi:
@@ -166,19 +156,7 @@ class _RibApi:
         return counts or {}
 
     def _shown(self, ingress: Ingress) -> ShownIngress:
-        return ShownIngress(
-            number=ingress.number,
-            kind=ingress.kind.name.lower(),
-            state=ingress.state.name.lower(),
-            link=self._view.ingresses.link(ingress.number),
-            name=ingress.name,
-            peer=address_text(ingress.address),
-            peer_as=ingress.asn,
-            bgp_id=address_text(ingress.bgp_id.to_bytes(4)) if ingress.bgp_id else "",
-            distinguisher=ingress.distinguisher,
-            view=ingress.view.name.lower().replace("_", "-"),
-            parent=None if ingress.parent == NO_PARENT else ingress.parent,
-        )
+        return shown_ingress(ingress, self._view.ingresses.link(ingress.number))
 
 
 def _derived(kept: dict[str, Derived[T]], rib: Rib, table: str, make: Callable[[Snapshot], T]) -> T | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import unquote_to_bytes
 
-from rotonda.http.answers import Answer, Work
+from rotonda.http.answers import Answer, Live, Work
 from rotonda.http.errors import Refused, excerpt, suggestion
 
 
@@ -22,7 +22,7 @@ class Asked:
     accept: str = ""
 
 
-Handler = Callable[[Asked], Answer | Work]
+Handler = Callable[[Asked], Answer | Work | Live]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
-from rotonda.http.answers import Answer, Work, gzipped
+from rotonda.http.answers import Answer, Live, Work, gzipped
 from rotonda.http.channel import ApiChannel, ApiRequest, note_refusal, shown_uri
 from rotonda.http.errors import Refused
 from rotonda.http.routing import Asked, Route, Router, parameters_of, text
@@ -61,6 +61,9 @@ class Api:
         """Answer a request, now or piece by piece."""
         try:
             answer = self._answer(request)
+            if isinstance(answer, Live):
+                answer.start(request)
+                return NOT_DONE_YET
         except Exception:
             answer = _failed(request, Failure())
         if isinstance(answer, Work):
@@ -77,7 +80,7 @@ class Api:
         done.addErrback(partial(_failed, request))
         done.addCallback(lambda answer: None if gone else send(request, answer))
 
-    def _answer(self, request: PlainRequest) -> Answer | Work:
+    def _answer(self, request: PlainRequest) -> Answer | Work | Live:
         method = text(request.method, "the method")
         route, named = self._router.find(method, request.path)
         parameters = parameters_of(route, request.args or {})

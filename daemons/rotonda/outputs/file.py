@@ -11,7 +11,9 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from enum import Enum
 from itertools import islice, pairwise
+from time import time
 from typing import Any
 
 from msgspec.json import encode
@@ -19,6 +21,7 @@ from msgspec.json import encode
 from rotonda.blocks.literals import quoted
 from rotonda.blocks.types import BOOL, DURATION, FLOAT, STRING, WHOLE_NUMBERS, ListType, RecordType, Type
 from rotonda.blocks.values import RecordValue
+from rotonda.filters.json_records import json_of
 from rotonda.filters.written import plain, words
 from rotonda.outputs.stream import CannotWrite, Line
 
@@ -32,8 +35,8 @@ _LAST_LINE = 1 << 16
 
 def json_line(type: RecordType) -> Line:
     """What makes lines of JSON of records."""
-    write = plain(type)
-    return lambda record, sent: encode(write(record)) + b"\n"
+    write = json_of(type)
+    return lambda record, sent: write(record)[0] + b"\n"
 
 
 def csv_header(type: RecordType) -> bytes:
@@ -102,26 +105,49 @@ def _csv_line(cells: list[str]) -> bytes:
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
+class Fsync(Enum):
+    """When lines are brought to the disk, so that they survive if the machine stops."""
+
+    NEVER = "NEVER"
+    """Whenever the system likes to."""
+    ON_ROTATE = "ON_ROTATE"
+    """When a file is closed: finished, given up or moved away."""
+    EACH_BATCH = "EACH_BATCH"
+    """Before they count as written."""
+
+
 class FileSink:
     """One file, and the `keep` - 1 before it if it is rotated: `path.1` is the youngest of these.
 
-    `header` is the first line of each file. `rotate` are the octets that a file may have, 0 for any number.
+    `header` is the first line of each file. `rotate` are the octets that a file may have, 0 for any number;
+    `rotate_every` the seconds, counted from 1970, of which each has its own file, 0 for all.
     """
 
-    def __init__(self, path: str, header: bytes = b"", rotate: int = 0, keep: int = 1) -> None:
+    def __init__(
+        self, path: str, header: bytes = b"", rotate: int = 0, keep: int = 1, rotate_every: float = 0,
+        fsync: Fsync = Fsync.NEVER, clock: Callable[[], float] = time,
+    ) -> None:  # fmt: skip
         self.name = path
         self._header = header
         self._rotate = rotate
         self._keep = keep
+        self._every = rotate_every
+        self._fsync = fsync
+        self._clock = clock
+        self._period = 0
+        """In which of these stretches of time the file was written last."""
         self._file: int | None = None
         self._seen: tuple[int, int] | None = None
         self._size = 0
         self._regular = True
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Write these lines, into more than one file if they rotate."""
+        """Write these lines, into more than one file if they rotate; without lines, make the file."""
         written, rest = 0, iter(lines)
         try:
+            self._open()
+            if lines and self._every:
+                self._begin_period()
             while batch := list(islice(rest, 1 << 12)):
                 for piece in self._pieces(batch):
                     self._put(piece)
@@ -142,7 +168,17 @@ class FileSink:
         file, self._file = self._file, None
         if file is not None:
             with suppress(OSError):
+                if self._fsync is Fsync.ON_ROTATE and self._regular:
+                    os.fsync(file)
+            with suppress(OSError):
                 os.close(file)
+
+    def _begin_period(self) -> None:
+        """Begin another file if this one was written in another stretch of time."""
+        period = int(self._clock() // self._every)
+        if period != self._period and self._regular and self._size > len(self._header):
+            self._move_away()
+        self._period = period
 
     def _pieces(self, lines: list[bytes]) -> Sequence[list[bytes]]:
         """Lines that go into one file together."""
@@ -170,6 +206,10 @@ class FileSink:
         try:
             while at < len(octets):
                 at += os.write(file, octets[at : at + _PIECE])
+            if self._fsync is Fsync.EACH_BATCH and self._regular:
+                at = 0  # none is certain to be there if this fails
+                os.fsync(file)
+                at = len(octets)
         except OSError as wrong:
             raise self._cut_back(file, begun, lines, at, wrong) from wrong
         self._size = begun + at
@@ -198,6 +238,8 @@ class FileSink:
         found = os.fstat(file)
         self._seen = found.st_dev, found.st_ino
         self._size, self._regular = found.st_size, stat.S_ISREG(found.st_mode)
+        if self._every:
+            self._period = int((found.st_mtime if self._size else self._clock()) // self._every)
         if stat.S_ISDIR(found.st_mode) or stat.S_ISFIFO(found.st_mode):
             raise OSError("this is not a file")
         if self._regular and self._size and self._begins_otherwise(file):

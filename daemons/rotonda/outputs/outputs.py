@@ -9,37 +9,36 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from rotonda.blocks.configs import FileStream, KafkaStream, LogStream, MqttStream
+from rotonda.blocks.configs import FileStream, KafkaStream, LogStream, MqttStream, StreamQueue
 from rotonda.blocks.program import StreamBlock
 from rotonda.blocks.types import RecordType
-from rotonda.outputs.file import FileSink, csv_header, csv_line, json_line
+from rotonda.outputs.file import FileSink, Fsync, csv_header, csv_line, json_line
 from rotonda.outputs.log import DescriptorSink, SyslogSink, dated_line, log_line, syslog_line
-from rotonda.outputs.stream import QueuedStream, Stream
+from rotonda.outputs.overflow import QueueSettings
+from rotonda.outputs.sinks import sink_stream
+from rotonda.outputs.stream import BadStream, Stream
 from rotonda.outputs.unconnected import UnconnectedStream
 
 InThread = Callable[..., Deferred[Any]]
 
 
-class BadStream(ValueError):
-    """A stream that cannot be as it is declared; says which, and why."""
-
-
-def output_for(block: StreamBlock, reactor: Any, in_thread: InThread = deferToThread) -> Stream:
-    """The stream of a block, a service that writes while it runs. Raises BadStream."""
+def output_for(
+    block: StreamBlock, reactor: Any, in_thread: InThread = deferToThread, instance: str = ""
+) -> Stream:  # fmt: skip
+    """The stream of a block of this instance, a service that writes while it runs. Raises BadStream."""
     check_stream(block)
     record = block.type.record
     match block.config:
         case LogStream() as config:
-            return _log(block.name, config, record, reactor, in_thread)
+            return _log(block, config, instance, reactor, in_thread)
         case FileStream() as config:
-            is_csv = config.format == "CSV"
-            line = csv_line(record) if is_csv else json_line(record)
-            sink = FileSink(config.path, csv_header(record) if is_csv else b"", config.rotate, config.keep)
-            return QueuedStream(block.name, line, sink, reactor, in_thread=in_thread)
-        case MqttStream(server=server):
-            return UnconnectedStream(block.name, f"the MQTT broker {server.host}:{server.port}")
-        case KafkaStream(brokers=brokers):
-            return UnconnectedStream(block.name, f"Kafka at {', '.join(brokers)}")
+            line = csv_line(record) if config.format == "CSV" else json_line(record)
+            queue = queue_of(block, config, instance)
+            return sink_stream(block.name, line, _file(config, record), queue, reactor, in_thread)
+        case MqttStream() as config:
+            return _mqtt(block, queue_of(block, config, instance), instance, reactor, in_thread)
+        case KafkaStream() as config:
+            return _kafka(block, queue_of(block, config, instance), instance, reactor, in_thread)
         case _:
             return UnconnectedStream(block.name, "this stream")
 
@@ -47,6 +46,8 @@ def output_for(block: StreamBlock, reactor: Any, in_thread: InThread = deferToTh
 def check_stream(block: StreamBlock) -> None:
     """What no setting by itself can be blamed for. Raises BadStream."""
     config, record = block.config, block.type.record
+    if isinstance(config, StreamQueue) and config.overflow == "SPILL" and not config.spill:
+        raise BadStream(f"{block.name}: overflow SPILL needs a folder to spill to: spill")
     if isinstance(config, LogStream) and config.target == "FILE" and not config.file:
         raise BadStream(f"{block.name}: a log with target FILE needs a file")
     if isinstance(config, FileStream) and config.format == "CSV" and not record.fields:
@@ -58,10 +59,36 @@ def check_stream(block: StreamBlock) -> None:
             raise BadStream(f"{block.name}: there are no brokers")
 
 
-def _log(title: str, config: LogStream, record: RecordType, reactor: Any, in_thread: InThread) -> Stream:
-    line = log_line(record)
+def _mqtt(block: StreamBlock, queue: QueueSettings, instance: str, reactor: Any, in_thread: InThread) -> Stream:
+    """Only here, as it needs a library that not everybody has."""
+    try:
+        from rotonda.outputs.mqtt import mqtt_stream
+    except ModuleNotFoundError:
+        raise BadStream(f"{block.name}: MQTT needs a library: pip install 'rotoro[mqtt]'") from None
+    return mqtt_stream(block, queue, instance, reactor, in_thread)
+
+
+def _kafka(block: StreamBlock, queue: QueueSettings, instance: str, reactor: Any, in_thread: InThread) -> Stream:
+    """The same for Kafka."""
+    from rotonda.outputs.kafka import kafka_stream
+
+    return kafka_stream(block, queue, instance, reactor, in_thread)
+
+
+def _file(config: FileStream, record: RecordType) -> FileSink:
+    header = csv_header(record) if config.format == "CSV" else b""
+    return FileSink(config.path, header, config.rotate, config.keep, config.rotate_every, Fsync(config.fsync))
+
+
+def _log(block: StreamBlock, config: LogStream, instance: str, reactor: Any, in_thread: InThread) -> Stream:
+    line, queue = log_line(block.type.record), queue_of(block, config, instance)
     if config.target == "SYSLOG":
-        message = syslog_line(title, config.level, config.facility, line, os.getpid())
-        return QueuedStream(title, message, SyslogSink(), reactor, in_thread=in_thread)
+        message = syslog_line(block.name, config.level, config.facility, line, os.getpid())
+        return sink_stream(block.name, message, SyslogSink(), queue, reactor, in_thread)
     sink = DescriptorSink() if config.target == "STDERR" else FileSink(str(config.file))
-    return QueuedStream(title, dated_line(title, config.level, line), sink, reactor, in_thread=in_thread)
+    return sink_stream(block.name, dated_line(block.name, config.level, line), sink, queue, reactor, in_thread)
+
+
+def queue_of(block: StreamBlock, config: StreamQueue, instance: str) -> QueueSettings:
+    """What a block says of its queue; each stream of each instance has a folder of its own to spill to."""
+    return QueueSettings.of(config, f"{instance}.{block.name}" if instance else block.name)

@@ -21,7 +21,7 @@ class UnconnectedStream(Stream):
     def send(self, record: RecordValue) -> None:
         """Count the record, and say the first time that it is lost."""
         self.sent += 1
-        self.dropped += 1
+        self.drop(1, "unconnected")
         if self.dropped == 1:
             self.log.error(
                 "{name}: {where} is not connected: all records for it are dropped", name=self.title, where=self.where

@@ -34,6 +34,7 @@ from rotonda.services.common import (
 from rotonda.services.help import CONNECTING, LISTENING
 from rotonda.services.limits import LimitOptions, enough_descriptors
 from rotonda.services.privileges import Privileges
+from rotonda.services.steady import steady
 from rotonda.units.exceptions_unit import ExceptionsUnit
 from rotonda.units.export_source import INTERVAL_SECONDS, ExportSource, Fetch, FileFetch, is_url
 from rotonda.units.file_table import FileTable, Outcome
@@ -47,7 +48,6 @@ from rotonda.units.timer import Timer
 from rotonda.units.watch import Watch
 from rotonda.views.served import Served
 from rotonda.views.shown import Link
-from rotoro.net.clock import count_steadily
 from rotoro.net.endpoints import Connect
 from rotoro.net.listening import listening
 from rotoro.session.tables import ServedTable
@@ -290,7 +290,7 @@ def makeService(options: Options) -> IService:
     """The daemon, assembled but not started."""
     from twisted.internet import reactor
 
-    count_steadily(reactor)
+    steady(reactor)
     if options["config"] is not None:
         from rotonda.services.graph import graph_daemon  # only who runs a file waits for its language to load
 

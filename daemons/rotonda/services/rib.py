@@ -24,9 +24,9 @@ from rotonda.services.common import (
 from rotonda.services.help import CONNECTING, LISTENING
 from rotonda.services.limits import LimitOptions, enough_descriptors
 from rotonda.services.privileges import Privileges
+from rotonda.services.steady import steady
 from rotonda.units.hangup import Hangup
 from rotonda.units.physical_rib import RibUnit
-from rotoro.net.clock import count_steadily
 from rotoro.net.listening import listening
 
 LISTEN = "127.0.0.1:8324"
@@ -88,7 +88,7 @@ class Rib(MultiService):
             self.unit.keep(options["keep"]).setServiceParent(self)
         self.unit.attach(self)
         Hangup(reactor).setServiceParent(self)
-        site = rib_site(self.unit, time)
+        site = rib_site(self.unit, time, reactor)
         listening(reactor, options["http"], site, "http").setServiceParent(self)
 
     def startService(self) -> None:
@@ -106,7 +106,7 @@ def makeService(options: Options) -> IService:
     """The daemon, assembled but not started."""
     from twisted.internet import reactor
 
-    count_steadily(reactor)
+    steady(reactor)
     if options["config"] is not None:
         from rotonda.services.graph import graph_daemon  # only who runs a file waits for its language to load
 

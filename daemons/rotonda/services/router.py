@@ -12,9 +12,9 @@ from rotonda.http import router_site
 from rotonda.services.common import STATE_PARAMETERS, add_server, keep_at, mode_of, place, seconds
 from rotonda.services.help import CONNECTING, DaemonOptions
 from rotonda.services.privileges import Privileges
+from rotonda.services.steady import steady
 from rotonda.units.hangup import Hangup
 from rotonda.units.router import PATIENCE_SECONDS, RouterUnit
-from rotoro.net.clock import count_steadily
 from rotoro.net.listening import listening
 
 
@@ -77,7 +77,7 @@ def makeService(options: Options) -> IService:
     """The daemon, assembled but not started."""
     from twisted.internet import reactor
 
-    count_steadily(reactor)
+    steady(reactor)
     if options["config"] is not None:
         from rotonda.services.graph import graph_daemon  # only who runs a file waits for its language to load
 

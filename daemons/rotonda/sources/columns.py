@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotonda.blocks import types
-from rotonda.blocks.types import ScalarType, Type
+from rotonda.blocks.types import ListType, ScalarType, Type
 from rotonda.blocks.values import Prefix, Value
+from rotonda.filters.lists import distinct
+from rotonda.filters.world import NONE
 from rotonda.sources.found import Rows
 from rotonda.sources.prefix_index import Groups, PrefixIndex, by_family
-from rotonda.sources.prefix_tree import NONE, Mask, Numbers
+from rotonda.sources.prefix_tree import Mask, Numbers
 
 _DTYPES: dict[Type, np.dtype[Any]] = {
     **{type: np.dtype(f"u{bits // 8}") for type, bits in types.WHOLE_NUMBERS.items()},
@@ -48,6 +50,15 @@ class Column(Protocol):
     def first_rows(self, keys: Keys) -> Numbers:
         """The first row with each of these values, or NONE."""
 
+    def known_at(self, rows: Numbers) -> Mask | None:
+        """Which of these rows have a value; None for all of them."""
+
+    def same(self, rows: Numbers, other: Any, theirs: Numbers) -> Mask:
+        """Which of these rows have what as many rows of another column of the same field have."""
+
+    def followed_by(self, parts: Sequence[Any]) -> Column:
+        """The column of its rows and those of others of the same type."""
+
 
 def column_of(type: Type, values: list[Value]) -> Column:
     """The column of these values."""
@@ -56,7 +67,21 @@ def column_of(type: Type, values: list[Value]) -> Column:
     if isinstance(type, ScalarType) and type in _DTYPES:
         known = np.array([value is not None for value in values]) if None in values else None
         return NumberColumn(np.array([0 if value is None else value for value in values], _DTYPES[type]), known)
+    if isinstance(type, ListType) and isinstance(type.item, ScalarType) and type.item in _DTYPES:
+        return ListColumn.of(values, _DTYPES[type.item])  # type: ignore[arg-type]
     return ValueColumn(values)
+
+
+def joined(parts: Sequence[Column]) -> Column:
+    """The column of all of these, which are of one type."""
+    first = parts[0]
+    return first if len(parts) == 1 else first.followed_by(parts[1:])
+
+
+def _all_known(parts: Sequence[NumberColumn | ListColumn]) -> Mask | None:
+    if all(part.known is None for part in parts):
+        return None
+    return np.concatenate([np.ones(len(part), np.bool_) if part.known is None else part.known for part in parts])
 
 
 class NumberColumn:
@@ -74,10 +99,30 @@ class NumberColumn:
         missing = self.known is not None and not self.known[row]
         return None if missing else self.values[row].item()
 
+    def values_at(self, rows: Numbers) -> NDArray[Any]:
+        """The values of these rows, 0 where there is none."""
+        return self.values[rows] if len(self) else np.zeros(len(rows), self.values.dtype)
+
+    def known_at(self, rows: Numbers) -> Mask | None:
+        """Which of these rows have a value."""
+        return None if self.known is None or not len(self) else self.known[rows]
+
+    def followed_by(self, parts: Sequence[NumberColumn]) -> NumberColumn:
+        """The column of its rows and those of others."""
+        parts = [self, *parts]
+        return NumberColumn(np.concatenate([part.values for part in parts]), _all_known(parts))
+
+    def same(self, rows: Numbers, other: NumberColumn, theirs: Numbers) -> Mask:
+        """Which of these rows have the same number there."""
+        return np.asarray(self.values[rows] == other.values[theirs]) & _both_known(self, rows, other, theirs)
+
     def rows(self, key: Value) -> Rows:
         """The rows with this value."""
-        number = int(self._numbers([key])[0])
-        return () if number == NONE else self._index[1].rows(number)
+        distinct, groups = self._index
+        if not self._fits(key):
+            return ()
+        number = int(distinct.searchsorted(self.values.dtype.type(key)))
+        return groups.rows(number) if number < len(distinct) and distinct[number] == key else ()
 
     def first_rows(self, keys: Keys) -> Numbers:
         """The first row with each of these numbers."""
@@ -96,10 +141,15 @@ class NumberColumn:
 
     def _fitting(self, keys: Sequence[Value]) -> tuple[NDArray[Any], Mask]:
         """Values as numbers of this column, and which of them can be any."""
+        possible = np.array(list(map(self._fits, keys)))
+        fitting = [key if fits else 0 for key, fits in zip(keys, possible, strict=True)]
+        return np.array(fitting, self.values.dtype), possible
+
+    def _fits(self, key: Any) -> bool:
         dtype = self.values.dtype
-        kinds, most = (int | float, float("inf")) if dtype.kind == "f" else (int, (1 << 8 * dtype.itemsize) - 1)
-        possible = np.array([isinstance(key, kinds) and 0 <= key <= most for key in keys])
-        return np.array([key if fits else 0 for key, fits in zip(keys, possible, strict=True)], dtype), possible
+        if dtype.kind == "f":
+            return isinstance(key, int | float)
+        return isinstance(key, int) and 0 <= key < 1 << 8 * dtype.itemsize
 
     @cached_property
     def _index(self) -> tuple[NDArray[Any], Groups]:
@@ -137,6 +187,21 @@ class PrefixColumn:
         family, octets = self.families[row], self._octets[row]
         return None if not family else Prefix(octets[: 4 if family == 4 else 16].tobytes(), int(octets[16]))
 
+    def known_at(self, rows: Numbers) -> Mask | None:
+        """Which of these rows have a prefix."""
+        return self.families[rows] > 0 if len(self) else None
+
+    def followed_by(self, parts: Sequence[PrefixColumn]) -> PrefixColumn:
+        """The column of its rows and those of others."""
+        parts = [self, *parts]
+        families = np.concatenate([part.families for part in parts])
+        return PrefixColumn(families, np.concatenate([part._octets for part in parts]))
+
+    def same(self, rows: Numbers, other: PrefixColumn, theirs: Numbers) -> Mask:
+        """Which of these rows have the same prefix there."""
+        alike = np.all(self._octets[rows] == other._octets[theirs], axis=1)
+        return np.asarray(alike & (self.families[rows] == other.families[theirs]))
+
     def rows(self, key: Value) -> Rows:
         """The rows with this prefix."""
         return self.index(key.bits).exact_match(key) if isinstance(key, Prefix) else ()
@@ -168,6 +233,93 @@ class PrefixColumn:
         return PrefixIndex(own.view(f"S{len(octets)}").reshape(-1), rows)
 
 
+def _both_known(
+    one: NumberColumn | ListColumn, rows: Numbers, other: NumberColumn | ListColumn, theirs: Numbers
+) -> Mask:
+    """Which rows are known in both columns, or in neither."""
+    known, there = one.known_at(rows), other.known_at(theirs)
+    everywhere = np.ones(len(rows), np.bool_)
+    return np.asarray((everywhere if known is None else known) == (everywhere if there is None else there))
+
+
+class ListColumn:
+    """A column of lists of numbers: list i is values[offsets[i]:offsets[i + 1]]; `known` as of numbers."""
+
+    def __init__(self, values: NDArray[Any], offsets: Numbers, known: Mask | None = None) -> None:
+        self.values = values
+        self.offsets = offsets
+        self.known = known
+
+    @staticmethod
+    def of(lists: list[tuple[Any, ...] | None], dtype: np.dtype[Any]) -> ListColumn:
+        """Of single lists."""
+        lengths = np.fromiter((len(own or ()) for own in lists), np.int64, len(lists))
+        values = np.fromiter((item for own in lists for item in own or ()), dtype, int(lengths.sum()))
+        known = np.array([own is not None for own in lists]) if None in lists else None
+        return ListColumn(values, np.concatenate(([0], np.cumsum(lengths))), known)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def value(self, row: int) -> Value:
+        """One list."""
+        missing = self.known is not None and not self.known[row]
+        return None if missing else tuple(self.values[self.offsets[row] : self.offsets[row + 1]].tolist())
+
+    def rows(self, key: Value) -> Rows:
+        """The rows with this list."""
+        return self._by_value.rows(key)
+
+    def first_rows(self, keys: Keys) -> Numbers:
+        """The first row with each of these lists."""
+        return self._by_value.first_rows(keys)
+
+    def known_at(self, rows: Numbers) -> Mask | None:
+        """Which of these rows have a list."""
+        return None if self.known is None or not len(self) else self.known[rows]
+
+    def followed_by(self, parts: Sequence[ListColumn]) -> ListColumn:
+        """The column of its rows and those of others."""
+        parts = [self, *parts]
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return ListColumn(values, np.concatenate(([0], np.cumsum(lengths))), _all_known(parts))
+
+    def same(self, rows: Numbers, other: ListColumn, theirs: Numbers) -> Mask:
+        """Which of these rows have the same list there."""
+        same = _both_known(self, rows, other, theirs)
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        others = other.offsets[theirs]
+        same &= lengths == other.offsets[theirs + 1] - others
+        lengths = np.where(same, lengths, 0)
+        which = np.repeat(np.arange(len(rows)), lengths)
+        offsets = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        unlike = self.values[starts[which] + offsets] != other.values[others[which] + offsets]
+        same[which[unlike]] = False
+        return same
+
+    def has_at(self, rows: Numbers, items: NDArray[Any]) -> Mask:
+        """Whether the lists of these rows have these items, one of each."""
+        if not len(self.values):
+            return np.zeros(len(rows), np.bool_)
+        distinct, pairs = self._pairs
+        places = np.minimum(np.searchsorted(distinct, items), len(distinct) - 1)
+        wanted = rows.astype(np.uint64) * np.uint64(len(distinct)) + places.astype(np.uint64)
+        at = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
+        return np.asarray((pairs[at] == wanted) & (distinct[places] == items))
+
+    @cached_property
+    def _pairs(self) -> tuple[NDArray[Any], NDArray[np.uint64]]:
+        """The distinct items, and all pairs of a row and the place of an item among them."""
+        items, places = np.unique(self.values, return_inverse=True)
+        rows = np.repeat(np.arange(len(self), dtype=np.uint64), np.diff(self.offsets))
+        return items, distinct(rows * np.uint64(len(items)) + places.astype(np.uint64))
+
+    @cached_property
+    def _by_value(self) -> ValueColumn:
+        return ValueColumn([self.value(row) for row in range(len(self))])
+
+
 class ValueColumn:
     """A column of anything else, looked up by hash."""
 
@@ -180,6 +332,19 @@ class ValueColumn:
     def value(self, row: int) -> Value:
         """One value."""
         return self._values[row]
+
+    def known_at(self, rows: Numbers) -> Mask | None:
+        """Which of these rows have a value."""
+        return np.fromiter((self._values[row] is not None for row in rows.tolist()), np.bool_, len(rows))
+
+    def followed_by(self, parts: Sequence[ValueColumn]) -> ValueColumn:
+        """The column of its rows and those of others."""
+        return ValueColumn([value for part in (self, *parts) for value in part._values])
+
+    def same(self, rows: Numbers, other: ValueColumn, theirs: Numbers) -> Mask:
+        """Which of these rows have the same value there."""
+        pairs = zip(rows.tolist(), theirs.tolist(), strict=True)
+        return np.fromiter((self._values[row] == other._values[there] for row, there in pairs), np.bool_, len(rows))
 
     def rows(self, key: Value) -> Rows:
         """The rows with this value."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rotonda.filters.world import NONE
 from rotonda.rpki.validation import State
-from rotonda.sources.prefix_tree import NONE, PrefixTree
+from rotonda.sources.prefix_tree import PrefixTree
 
 
 class OriginTable:

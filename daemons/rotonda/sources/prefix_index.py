@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotonda.blocks.values import BITS, Prefix
+from rotonda.filters.world import NONE
 from rotonda.sources.found import Rows
-from rotonda.sources.prefix_tree import NONE, Keys, Numbers, PrefixTree
+from rotonda.sources.prefix_tree import Keys, Numbers, PrefixTree
 
 
 class Groups(NamedTuple):
@@ -24,10 +25,7 @@ class Groups(NamedTuple):
 
     def first(self, groups: Numbers) -> Numbers:
         """The first row of each of these groups, or NONE."""
-        rows = np.full(len(groups), NONE, np.int64)
-        found = groups != NONE
-        rows[found] = self.order[self.starts[groups[found]]]
-        return rows
+        return np.append(self.order[self.starts[:-1]], NONE)[groups]  # NONE is the last
 
 
 class PrefixIndex:
@@ -47,17 +45,17 @@ class PrefixIndex:
 
     def exact_match(self, prefix: Prefix) -> Rows:
         """The rows of this prefix."""
-        number = int(self.tree.exact(keys_of(prefix))[0])
+        number = self.tree.exact_of(prefix)
         return () if number == NONE else self.groups.rows(number)
 
     def longest_match(self, prefix: Prefix) -> Rows:
         """The rows of the longest prefix that covers this one."""
-        number = int(self.tree.longest(keys_of(prefix))[0])
+        number = self.tree.longest_of(prefix)
         return () if number == NONE else self.groups.rows(number)
 
     def less_specifics(self, prefix: Prefix) -> Rows:
         """The rows of all prefixes that cover this one, the shortest first."""
-        numbers = self.tree.covering(int(self.tree.longest(keys_of(prefix))[0]))
+        numbers = self.tree.covering(self.tree.longest_of(prefix))
         return [row for number in numbers for row in self.groups.rows(number).tolist()]
 
     def more_specifics(self, prefix: Prefix) -> Rows:
@@ -70,10 +68,8 @@ class PrefixIndex:
     def counts(self, look_up: str, prefixes: Keys) -> Numbers:
         """How many rows one of `rotonda.filters.world.LOOK_UPS` finds for each of these."""
         match look_up:
-            case "exact_match":
-                return self._counts_of(self.tree.exact(prefixes))
-            case "longest_match":
-                return self._counts_of(self.tree.longest(prefixes))
+            case "exact_match" | "longest_match":
+                return self.counts_of(self.numbers(look_up, prefixes))
             case "less_specifics":
                 return self.tree.summed(self._counts, self.tree.longest(prefixes))
             case "more_specifics":
@@ -82,29 +78,32 @@ class PrefixIndex:
                 return counts
         raise ValueError(f"there is no look-up {look_up}")
 
-    def longest(self, prefixes: Keys) -> tuple[Numbers, Numbers]:
-        """The length of the longest prefix that covers each of these, or NONE, and how many rows have it."""
-        numbers = self.tree.longest(prefixes)
-        lengths = np.full(len(numbers), NONE, np.int64)
-        found = numbers != NONE
-        lengths[found] = self.tree.lengths[numbers[found]]
-        return lengths, self._counts_of(numbers)
+    def numbers(self, look_up: str, prefixes: Keys) -> Numbers:
+        """The number in the tree of what `exact_match` or `longest_match` finds for each of these, or NONE."""
+        return self.tree.exact(prefixes) if look_up == "exact_match" else self.tree.longest(prefixes)
+
+    def numbers_ascending(self, look_up: str, prefixes: Keys) -> Numbers:
+        """The same for prefixes in ascending order."""
+        numbers: Numbers = np.repeat(*self.tree.runs(look_up, prefixes))
+        return numbers
+
+    def lengths_of(self, numbers: Numbers) -> Numbers:
+        """The lengths of prefixes of the tree; NONE where there is none."""
+        lengths: Numbers = np.append(self.tree.lengths.astype(np.int64), NONE)[numbers]  # NONE is the last
+        return lengths
 
     def first_rows(self, look_up: str, prefixes: Keys) -> Numbers:
         """The first row that `exact_match` or `longest_match` finds for each of these, or NONE."""
-        numbers = self.tree.exact(prefixes) if look_up == "exact_match" else self.tree.longest(prefixes)
-        return self.groups.first(numbers)
+        return self.groups.first(self.numbers(look_up, prefixes))
 
-    def _counts_of(self, numbers: Numbers) -> Numbers:
-        counts = np.zeros(len(numbers), np.int64)
-        found = numbers != NONE
-        counts[found] = self._counts[numbers[found]]
-        return counts
+    def first_rows_ascending(self, look_up: str, prefixes: Keys) -> Numbers:
+        """The same for prefixes in ascending order."""
+        numbers, counts = self.tree.runs(look_up, prefixes)
+        return np.repeat(self.groups.first(numbers), counts)
 
-
-def keys_of(prefix: Prefix) -> Keys:
-    """A prefix as a column of one."""
-    return np.array([prefix.octets + bytes((prefix.length,))], f"S{len(prefix.octets) + 1}")
+    def counts_of(self, numbers: Numbers) -> Numbers:
+        """How many rows each of these prefixes of the tree has; 0 where there is none."""
+        return np.append(self._counts, 0)[numbers]
 
 
 def bounds(prefix: Prefix) -> tuple[bytes, bytes]:

@@ -6,11 +6,14 @@ In order of address and length, what covers a prefix is the last one before it, 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotonda.blocks.values import Prefix
+from rotonda.filters.world import NONE
 from rotonda.rpki.records import HIGH_HOST_BITS, HOST_BITS, LOW_HOST_BITS
 
 Keys = NDArray[np.bytes_]
@@ -18,14 +21,23 @@ Keys = NDArray[np.bytes_]
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-NONE = -1
-"""The number of no prefix."""
 
 _FIELDS = {
     5: np.dtype([("address", ">u4"), ("length", "u1")]),
     17: np.dtype([("high", ">u8"), ("low", ">u8"), ("length", "u1")]),
 }
 _HOST_BITS4 = HOST_BITS.astype(np.uint32)
+_MOST_SOUGHT = 1 << 17
+"""Prefixes of a tree that are looked for among many others, instead of these among them."""
+_A_SEARCH = 8
+"""Prefixes in a row that are passed over in about the time that one search takes."""
+
+
+class Runs(NamedTuple):
+    """What is found for prefixes in ascending order: each number so many times."""
+
+    numbers: Numbers
+    counts: Numbers
 
 
 class _Parts:
@@ -70,6 +82,10 @@ class _Parts:
         return None if self.low is not None else self.high.astype(np.uint64) << np.uint64(8) | self.lengths
 
 
+def _key(prefix: Prefix) -> bytes:
+    return prefix.octets + bytes((prefix.length,))
+
+
 class PrefixTree:
     """Prefixes in order, each once; they are known by their numbers in this order."""
 
@@ -105,6 +121,48 @@ class PrefixTree:
         parts = _Parts(keys)
         return self._climbed(self._before(keys, parts), parts)
 
+    def longest_of(self, prefix: Prefix) -> int:
+        """The number of the longest prefix that covers this one, or NONE."""
+        number, address = self._before_one(prefix), int.from_bytes(prefix.octets)
+        while number != NONE:
+            length = int(self.lengths[number])
+            own = int.from_bytes(self.keys[number][: len(prefix.octets)].ljust(len(prefix.octets), b"\0"))
+            if length <= prefix.length and (own ^ address) >> prefix.bits - length == 0:
+                break
+            number = int(self._parents[number])
+        return number
+
+    def exact_of(self, prefix: Prefix) -> int:
+        """The number of this prefix, or NONE."""
+        number = self._before_one(prefix)
+        return number if number != NONE and self.keys[number] == _key(prefix).rstrip(b"\0") else NONE
+
+    def _before_one(self, prefix: Prefix) -> int:
+        return int(self.keys.searchsorted(np.array(_key(prefix), self.keys.dtype), "right")) - 1
+
+    def runs(self, look_up: str, keys: Keys) -> Runs:
+        """The numbers of `exact` or `longest` for prefixes in ascending order.
+
+        Where the answer changes is looked for among them if these are many: what covers a prefix only depends on its
+        place among the beginnings and the ends of all prefixes.
+        """
+        if len(self) > _MOST_SOUGHT or len(self) * _A_SEARCH > len(keys):
+            numbers = self.exact(keys) if look_up == "exact_match" else self.longest(keys)
+            return Runs(numbers, np.ones(len(keys), np.int64))
+        if look_up == "exact_match":
+            places = np.stack((keys.searchsorted(self.keys, "left"), keys.searchsorted(self.keys, "right")), axis=1)
+            numbers = np.stack((np.arange(len(self)), np.full(len(self), NONE)), axis=1).reshape(-1)
+        else:
+            turns, numbers = self._turns
+            places = keys.searchsorted(turns)
+        counts = np.diff(places.reshape(-1), prepend=0, append=len(keys))
+        return Runs(np.concatenate(([NONE], numbers)), counts)
+
+    def prepare(self) -> None:
+        """Have ready what `runs` needs."""
+        if len(self) <= _MOST_SOUGHT:
+            _ = self._turns
+
     def covering(self, number: int) -> list[int]:
         """A prefix and those that cover it, the shortest first."""
         numbers = []
@@ -133,6 +191,19 @@ class PrefixTree:
         """Of what each of these prefixes covers, the first number and the one behind the last."""
         parts = _Parts(keys)
         return self._before(keys, parts, "left") + 1, self._before(*parts.ends(keys)) + 1
+
+    @cached_property
+    def _turns(self) -> tuple[Keys, Numbers]:
+        """From which key on another prefix is the longest that covers, and the number of that one.
+
+        Where several end together, the outermost comes last.
+        """
+        ends, parts = self._parts.ends(self.keys)
+        keys = np.concatenate((self.keys, ends[::-1]))
+        numbers = np.concatenate((np.arange(len(self)), self._parents[::-1]))
+        sortable = None if self._sorted is None or parts.sortable is None else (self._sorted, parts.sortable[::-1])
+        order = np.argsort(keys if sortable is None else np.concatenate(sortable), kind="stable")
+        return keys[order], numbers[order]
 
     def _before(self, keys: Keys, parts: _Parts, side: Literal["left", "right"] = "right") -> Numbers:
         """The number of the last prefix that is not behind each of these, or NONE; with "left", of the last before."""

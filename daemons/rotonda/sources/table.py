@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from rotonda.blocks.types import RecordType
 from rotonda.blocks.values import Prefix, RecordValue, Value
-from rotonda.filters.world import SourceGone, SourceView
-from rotonda.sources.columns import Column, Keys, PrefixColumn, column_of
+from rotonda.filters.world import NONE, SourceGone, SourceView
+from rotonda.sources.columns import Column, Keys, ListColumn, NumberColumn, PrefixColumn, column_of
 from rotonda.sources.found import Found, Rows
 from rotonda.sources.prefix_index import PrefixIndex
-from rotonda.sources.prefix_tree import NONE, Mask, Numbers
-from rotonda.sources.table_files import read_columns
+from rotonda.sources.prefix_tree import Mask, Numbers
+from rotonda.sources.table_changes import Changed, changed
+from rotonda.sources.table_files import Pause, read_columns
 
 
 class TableView(SourceView):
@@ -38,13 +39,22 @@ class TableView(SourceView):
         return TableView(type, [column_of(field.type, values) for field, values in pairs], version)
 
     @staticmethod
-    def read(octets: bytes, type: RecordType, name: str, version: int = 0) -> TableView:
-        """The table of a file of this name. Raises BadTable."""
-        view = TableView.of(type, read_columns(octets, type, name), version)
+    def read(octets: bytes, type: RecordType, name: str, version: int = 0, pause: Pause = lambda: None) -> TableView:
+        """The table of a file of this name; `pause` is called every few milliseconds. Raises BadTable."""
+        view = TableView(type, read_columns(octets, type, name, pause), version)
         if view._prefixes is not None:  # here, where nobody waits for an answer
-            view._prefixes.index(32)
-            view._prefixes.index(128)
+            for bits in (32, 128):
+                view._prefixes.index(bits).tree.prepare()
+                pause()
         return view
+
+    def tabled(self) -> TableView:
+        """Itself."""
+        return self
+
+    def changed_since(self, before: TableView) -> Changed:
+        """The prefixes of which another table of the same type has other records."""
+        return changed(list(before._columns.values()), list(self._columns.values()))
 
     def __len__(self) -> int:
         return max(map(len, self._columns.values()), default=0)
@@ -99,6 +109,26 @@ class TableView(SourceView):
     def first_rows(self, field: str, keys: Keys) -> Numbers:
         """The row of the first record with each of these values in this field, or NONE."""
         return self.column(field).first_rows(keys)
+
+    def first_of(self, look_up: str, prefixes: NDArray[np.bytes_]) -> Numbers:
+        """The row of the first record that `exact_match` or `longest_match` finds for each of these, which ascend."""
+        return self._index_of(prefixes).first_rows_ascending(look_up, prefixes)
+
+    def known_at(self, field: str, rows: Numbers) -> Mask | None:
+        """Which of these rows have a value in this field; None for all of them."""
+        return self.column(field).known_at(rows)
+
+    def numbers_at(self, field: str, rows: Numbers) -> NDArray[Any]:
+        """What these rows have in a field of numbers."""
+        column = self.column(field)
+        assert isinstance(column, NumberColumn)
+        return column.values_at(rows)
+
+    def has_at(self, field: str, rows: Numbers, items: NDArray[Any]) -> Mask:
+        """Whether these rows have, each, this item in a field of lists of numbers."""
+        column = self.column(field)
+        assert isinstance(column, ListColumn)
+        return column.has_at(rows, items)
 
     def _index(self, bits: int) -> PrefixIndex:
         if self._prefixes is None:

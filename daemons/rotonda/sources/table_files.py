@@ -1,8 +1,12 @@
-"""Tables out of the octets of files: CSV with a line of names, a JSON array of objects, or a JSON object on each line.
+"""Tables out of the octets of files: CSV with a line of names, a JSON array of objects, an object that has one such
+array, or a JSON object on each line.
 
 The fields of the record type are looked for by their names, in which `-` and `_` are the same; what a file has besides
 is not looked at. A file is good as a whole or not at all, and of one that is not the first problems are told by line
 or record, and by field.
+
+Files are read in small pieces, with a pause after each, so that a thread which reads one never holds up others for
+long, and what was read is in columns at once.
 """
 
 from __future__ import annotations
@@ -12,9 +16,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO, StringIO
+from io import BytesIO
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -23,19 +27,34 @@ from rotonda.blocks.characters import cut
 from rotonda.blocks.types import ListType, RecordType, Type
 from rotonda.blocks.values import Value
 from rotonda.sources.cells import Reader, field_reader
+from rotonda.sources.columns import Column, column_of, joined
 
 MAX_OCTETS = 256 << 20
 MOST_RECORDS = 5_000_000
 MOST_VALUES = 1 << 25
-"""More commas than this are not looked into: each costs about 60 octets of memory."""
+"""Cells, and items of lists in them: each may cost about 60 octets of memory."""
+MOST_OF_A_RECORD = 1 << 20
+"""Octets of one record, or of one line."""
 PROBLEMS_TOLD = 20
 
-_CHUNK = 1 << 14
+_CHUNK = 1 << 10
+_SLICE = 1 << 18
+"""Octets of JSON that are decoded at a time."""
+_SCANNED = 1 << 22
+"""Octets that are looked through at a time."""
+_AROUND = 1 << 16
+"""Octets before and behind an array in an object."""
 _PATH = re.compile(r"(?P<what>.*) - at `\$(?P<record>\[\d+\])?(?:\.(?P<field>\w+))?.*`", re.DOTALL)
 _OFFSET = re.compile(r"\(byte (\d+)\)")
+_BETWEEN_OBJECTS = re.compile(rb"\}[ \t\r\n]*,(?=[ \t\r\n]*\{)")
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+_BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = (".csv", ".json", ".jsonl")
 _COMPRESSED = (".gz", ".bz2", ".xz")
+
+Pause = Callable[[], object]
+"""Lets others have their turn."""
 
 
 class BadTable(Exception):
@@ -63,10 +82,11 @@ def format_of(name: str) -> str:
     return found
 
 
-def read_columns(octets: bytes, type: RecordType, name: str) -> list[list[Value]]:
-    """The values of each field of the type, in the order of the file.
+def read_columns(octets: bytes, type: RecordType, name: str, pause: Pause = lambda: None) -> list[Column]:
+    """The column of each field of the type, in the order of the file.
 
-    `name` is what the file is called: its suffix says how to read it. Raises BadTable.
+    `name` is what the file is called: its suffix says how to read it. `pause` is called every few milliseconds. Raises
+    BadTable.
     """
     try:
         suffix = format_of(name)
@@ -74,7 +94,10 @@ def read_columns(octets: bytes, type: RecordType, name: str) -> list[list[Value]
         raise BadTable([str(wrong)]) from None
     if len(octets) > MAX_OCTETS:
         raise BadTable([f"{name}: {len(octets):,} octets; {MAX_OCTETS:,} are allowed"])
-    return {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_lines}[suffix](octets, _Columns(type, name))
+    columns = _Columns(type, name, pause)
+    if octets.startswith(_UTF16):
+        columns.refuse("line 1: this is UTF-16, not UTF-8")
+    return {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_lines}[suffix](octets, columns)
 
 
 @dataclass
@@ -83,32 +106,43 @@ class _Columns:
 
     type: RecordType
     name: str
-    values: list[list[Value]] = field(init=False)
+    pause: Pause
+    parts: list[list[Column]] = field(init=False)
     problems: list[str] = field(default_factory=list)
     count: int = 0
+    records: int = 0
+    values: int = 0
 
     def __post_init__(self) -> None:
-        self.values = [[] for _ in self.type.fields]
+        self.parts = [[] for _ in self.type.fields]
         self.readers = [field_reader(own) for own in self.type.fields]
 
     def add(self, cells: Sequence[Sequence[Any]], numbers: Sequence[int], what: str = "line") -> None:
         """The next records: the cells of each field, and the number of the line or record of each."""
-        for own, read, column, values in zip(self.type.fields, self.readers, cells, self.values, strict=True):
-            self._add(own.name, read, column, values, lambda at: f"{what} {numbers[at]}")
-        if self.values and len(self.values[0]) > MOST_RECORDS:
+        for own, read, column, parts in zip(self.type.fields, self.readers, cells, self.parts, strict=True):
+            values = self._read(own.name, read, column, lambda at: f"{what} {numbers[at]}")
+            self.values += len(values)
+            if isinstance(own.type, ListType) or own.type == types.AS_PATH:
+                self.values += sum(map(len, filter(None, values)))  # type: ignore[arg-type]
+            if not self.problems:
+                parts.append(column_of(own.type, values))
+        self.records += len(numbers)
+        if self.records > MOST_RECORDS:
             self.refuse(f"more than {MOST_RECORDS:,} records")
+        if self.values > MOST_VALUES:
+            self.refuse(f"{what} {numbers[-1]}: more than {MOST_VALUES:,} values")
+        self.pause()
 
-    def _add(
-        self, name: str, read: Reader, cells: Sequence[Any], values: list[Value], place: Callable[[int], str]
-    ) -> None:
-        first, end = len(values), len(values) + len(cells)
+    def _read(self, name: str, read: Reader, cells: Sequence[Any], place: Callable[[int], str]) -> list[Value]:
+        values: list[Value] = []
         rest = iter(cells)
-        while len(values) < end:  # `map` begins again behind a cell that cannot be read
+        while len(values) < len(cells):  # `map` begins again behind a cell that cannot be read
             try:
                 values.extend(map(read, rest))
             except ValueError as wrong:
                 values.append(None)
-                self.problem(f"{place(len(values) - first - 1)}: {name}: {wrong}")
+                self.problem(f"{place(len(values) - 1)}: {name}: {wrong}")
+        return values
 
     def problem(self, what: str) -> None:
         """Something is wrong, and more may be found."""
@@ -118,20 +152,31 @@ class _Columns:
         elif self.count > 100 * PROBLEMS_TOLD:
             raise BadTable(self.problems, self.count)
 
-    def refuse(self, what: str) -> None:
+    def refuse(self, what: str) -> NoReturn:
         """Something is so wrong that nothing more can be found."""
         self.problem(f" {what}" if not what.startswith(("line", "record")) else what)
         raise BadTable(self.problems, self.count)
 
-    def done(self) -> list[list[Value]]:
+    def done(self) -> list[Column]:
         """All columns. Raises BadTable if there was a problem."""
         if self.problems:
             raise BadTable(self.problems, self.count)
-        return self.values
+        return [
+            joined(parts) if parts else column_of(own.type, [])
+            for own, parts in zip(self.type.fields, self.parts, strict=True)
+        ]
 
+    def count_of(self, octets: bytes, wanted: bytes, end: int | None = None) -> int:
+        """How often something is there, before `end`."""
+        end, found = len(octets) if end is None else end, 0
+        for first in range(0, end, _SCANNED):
+            found += octets.count(wanted, first, min(first + _SCANNED + len(wanted) - 1, end))
+            self.pause()
+        return found
 
-def _line(octets: bytes, offset: int) -> int:
-    return octets.count(b"\n", 0, offset) + 1
+    def line(self, octets: bytes, offset: int) -> int:
+        """The number of the line of this octet."""
+        return self.count_of(octets, b"\n", offset) + 1
 
 
 def _named(names: Iterable[str], wanted: str) -> list[int]:
@@ -139,21 +184,49 @@ def _named(names: Iterable[str], wanted: str) -> list[int]:
     return [at for at, name in enumerate(names) if name.strip().lower().replace("-", "_") == wanted.lower()]
 
 
+class _Lines:
+    """The lines of a file, none of which is too long, nor are several that belong together."""
+
+    def __init__(self, octets: bytes, columns: _Columns) -> None:
+        self.number = 0
+        self.given = 0
+        """Octets since somebody last said that a record was over."""
+        self._file = BytesIO(octets)
+        self._file.seek(len(_BOM) if octets.startswith(_BOM) else 0)
+        self._columns = columns
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._file.readline(MOST_OF_A_RECORD + 1):
+            self.number += 1
+            self.given += len(line)
+            if self.given > MOST_OF_A_RECORD:
+                self._columns.refuse(f"line {self.number}: a record of more than {MOST_OF_A_RECORD:,} octets")
+            yield line
+
+    def texts(self) -> Iterator[str]:
+        """The same as texts."""
+        for line in self:
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                self._columns.refuse(f"line {self.number}: this is not UTF-8")
+            if "\0" in text:
+                self._columns.refuse(f"line {self.number}: a NUL")
+            yield text
+
+
 # --- CSV -------------------------------------------------------------------------------------------------------------
 
 
-def _read_csv(octets: bytes, columns: _Columns) -> list[list[Value]]:
-    if (nul := octets.find(b"\0")) >= 0:
-        columns.refuse(f"line {_line(octets, nul)}: a NUL")
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        columns.refuse(f"line {_line(octets, wrong.start)}: this is not UTF-8")
-    rows = csv.reader(StringIO(text, newline=""), strict=True)
+def _read_csv(octets: bytes, columns: _Columns) -> list[Column]:
+    if columns.count_of(octets, b"\n") > MOST_RECORDS + 1:
+        columns.refuse(f"more than {MOST_RECORDS:,} lines")
+    lines = _Lines(octets, columns)
+    rows = csv.reader(lines.texts(), strict=True)
     try:
         places = _columns_of(next(rows, []), columns)
         width = places.pop()
-        for numbers, chunk in _chunks(rows, width, columns):
+        for numbers, chunk in _chunks(rows, lines, width, columns):
             columns.add([[row[place] for row in chunk] for place in places], numbers)
     except csv.Error as wrong:
         columns.refuse(f"line {rows.line_num}: {wrong}")
@@ -175,17 +248,17 @@ def _columns_of(header: list[str], columns: _Columns) -> list[int]:
     return [*places, len(header)]
 
 
-def _chunks(rows: Any, width: int, columns: _Columns) -> Iterator[tuple[list[int], list[list[str]]]]:
+def _chunks(rows: Any, lines: _Lines, width: int, columns: _Columns) -> Iterator[tuple[list[int], list[list[str]]]]:
     numbers: list[int] = []
     chunk: list[list[str]] = []
-    line = int(rows.line_num) + 1
+    line, lines.given = int(rows.line_num) + 1, 0
     for row in rows:
         if len(row) == width:
             numbers.append(line)
             chunk.append(row)
         elif row:
             columns.problem(f"line {line}: {len(row):,} cells, not {width}")
-        line = rows.line_num + 1
+        line, lines.given = rows.line_num + 1, 0
         if len(chunk) == _CHUNK:
             yield numbers, chunk
             numbers, chunk = [], []
@@ -209,21 +282,23 @@ def _cell_type(type: Type) -> Any:
 class _Objects:
     """How the objects of a file are decoded: the class of records, and how its fields are called in the file."""
 
-    def __init__(self, octets: bytes, type: RecordType) -> None:
-        self.names = [_name_in(octets, own.name) for own in type.fields]
-        declared = [(f"f{at}", _cell_type(own.type)) for at, own in enumerate(type.fields)]
-        optional = [(*pair, None) if own.optional else pair for pair, own in zip(declared, type.fields, strict=True)]
+    def __init__(self, octets: bytes, columns: _Columns) -> None:
+        fields = columns.type.fields
+        self.names = [_name_in(octets[:_SCANNED], own.name) for own in fields]
+        declared = [(f"f{at}", _cell_type(own.type)) for at, own in enumerate(fields)]
+        optional = [(*pair, None) if own.optional else pair for pair, own in zip(declared, fields, strict=True)]
         rename = {f"f{at}": name for at, name in enumerate(self.names)}
         self.record: Any = msgspec.defstruct("Row", optional, rename=rename, gc=False, kw_only=True)
+        self.written = [json.dumps(name).encode() for name in self.names]
         self._cells = [attrgetter(f"f{at}") for at in range(len(self.names))]
 
     def cells(self, records: Sequence[Any]) -> list[list[Any]]:
         """The cells of each field."""
         return [list(map(cells, records)) for cells in self._cells]
 
-    def has_twice(self, octets: bytes, count: int) -> bool:
+    def may_have_twice(self, octets: bytes, count: int) -> bool:
         """Whether some object may have a field twice: if its name is there more often than there are objects."""
-        return any(octets.count(json.dumps(name).encode()) > count for name in self.names)
+        return any(octets.count(name) > count for name in self.written)
 
 
 def _name_in(octets: bytes, name: str) -> str:
@@ -231,71 +306,125 @@ def _name_in(octets: bytes, name: str) -> str:
     return written if f'"{name}"'.encode() not in octets and f'"{written}"'.encode() in octets else name
 
 
-def _read_json(octets: bytes, columns: _Columns) -> list[list[Value]]:
-    octets = octets.removeprefix(b"\xef\xbb\xbf")
-    _bound(octets, columns)
-    objects = _Objects(octets, columns.type)
-    try:
-        records = msgspec.json.decode(octets, type=list[objects.record])  # type: ignore[name-defined]
-    except _UNREADABLE as wrong:
-        columns.refuse(_told(wrong, octets))
-    if objects.has_twice(octets, len(records)):
-        for number, raw in enumerate(msgspec.json.decode(octets, type=list[msgspec.Raw]), 1):
-            _tell_doubles(bytes(raw), f"record {number}", columns)
-    for first in range(0, len(records), _CHUNK):
-        chunk = records[first : first + _CHUNK]
-        columns.add(objects.cells(chunk), range(first + 1, first + 1 + len(chunk)), "record")
+def _read_json(octets: bytes, columns: _Columns) -> list[Column]:
+    if columns.count_of(octets, b"{") > 2 * MOST_RECORDS:
+        columns.refuse(f"more than {MOST_RECORDS:,} records")
+    objects = _Objects(octets, columns)
+    at, end = _array_in(octets, objects, columns)
+    decode = msgspec.json.Decoder(list[objects.record]).decode  # type: ignore[name-defined]
+    size = _SLICE
+    while at < end:
+        between = _BETWEEN_OBJECTS.search(octets, min(at + size, end), min(at + size + MOST_OF_A_RECORD, end))
+        stop = end if between is None else between.start() + 1
+        if stop - at > size + MOST_OF_A_RECORD:
+            columns.refuse(f"behind record {columns.records}: one of more than {MOST_OF_A_RECORD:,} octets")
+        piece = b"[" + octets[at:stop] + b"]"
+        try:
+            records = decode(piece)
+        except _UNREADABLE as wrong:
+            if between is not None and _is_cut(wrong, len(piece)) and size < MOST_OF_A_RECORD:
+                size *= 2  # what looked like the end of a record was within one
+                continue
+            columns.refuse(_told(wrong, octets, columns, at - 1))
+        _add_objects(objects, records, piece, columns)
+        at, size = end if between is None else between.end(), _SLICE
     return columns.done()
 
 
-def _read_lines(octets: bytes, columns: _Columns) -> list[list[Value]]:
-    octets = octets.removeprefix(b"\xef\xbb\xbf")
-    _bound(octets, columns)
-    objects = _Objects(octets, columns.type)
+def _array_in(octets: bytes, objects: _Objects, columns: _Columns) -> tuple[int, int]:
+    """Where the array begins and ends of which the file consists, or which an object has."""
+    begin = len(_BOM) if octets.startswith(_BOM) else 0
+    first, last = octets.find(b"[", begin, begin + _AROUND), octets.rfind(b"]", max(0, len(octets) - _AROUND))
+    if 0 <= first < last:
+        try:
+            around = msgspec.json.decode(octets[begin:first] + b"0" + octets[last + 1 :])
+        except _UNREADABLE:
+            around = None
+        if around == 0 or (isinstance(around, dict) and 0 in around.values()):
+            return first + 1, last
+    try:  # to hear what is wrong
+        msgspec.json.decode(octets[begin : begin + MOST_OF_A_RECORD], type=list[objects.record])  # type: ignore[name-defined]
+    except _UNREADABLE as wrong:
+        if len(octets) <= MOST_OF_A_RECORD or "truncated" not in str(wrong):
+            columns.refuse(_told(wrong, octets, columns, begin))
+    columns.refuse(f"line {columns.line(octets, len(octets))}: this is neither an array nor an object with one")
+
+
+def _is_cut(wrong: Exception, octets: int) -> bool:
+    """Whether a piece of so many octets cannot be read because it is one."""
+    if isinstance(wrong, msgspec.ValidationError | RecursionError | UnicodeDecodeError):
+        return False
+    offset = _OFFSET.search(str(wrong))
+    return offset is None or int(offset[1]) >= octets - 1
+
+
+def _add_objects(objects: _Objects, records: Sequence[Any], octets: bytes, columns: _Columns) -> None:
+    before = columns.records
+    if objects.may_have_twice(octets, len(records)):
+        for number, raw in enumerate(msgspec.json.decode(octets, type=list[msgspec.Raw]), before + 1):
+            _tell_doubles(bytes(raw), f"record {number}", columns)
+    for first in range(0, len(records), _CHUNK):
+        chunk = records[first : first + _CHUNK]
+        number = before + first + 1
+        columns.add(objects.cells(chunk), range(number, number + len(chunk)), "record")
+
+
+def _read_lines(octets: bytes, columns: _Columns) -> list[Column]:
+    count = columns.count_of(octets, b"\n") + 1
+    if count > 2 * MOST_RECORDS:
+        columns.refuse(f"more than {MOST_RECORDS:,} records")
+    objects = _Objects(octets, columns)
+    doubles = any(columns.count_of(octets, name) > count for name in objects.written)
     decode = msgspec.json.Decoder(objects.record).decode
-    doubles = objects.has_twice(octets, octets.count(b"\n") + 1)
+    lines = _Lines(octets, columns)
     numbers: list[int] = []
     records: list[Any] = []
-    for number, line in enumerate(BytesIO(octets), 1):
+    for line in lines:
+        lines.given = 0
         if not line.strip():
             continue
         try:
             records.append(decode(line))
         except _UNREADABLE as wrong:
-            columns.problem(_told(wrong, line, f"line {number}"))
+            columns.problem(_told(wrong, line, columns, 0, f"line {lines.number}"))
             continue
-        numbers.append(number)
+        numbers.append(lines.number)
         if doubles:
-            _tell_doubles(line, f"line {number}", columns)
+            _tell_doubles(line, f"line {lines.number}", columns)
         if len(records) == _CHUNK:
             columns.add(objects.cells(records), numbers)
             numbers, records = [], []
-    columns.add(objects.cells(records), numbers)
+    if records:
+        columns.add(objects.cells(records), numbers)
     return columns.done()
 
 
-def _bound(octets: bytes, columns: _Columns) -> None:
-    """Refuse what would take too much memory before it is decoded."""
-    if octets.count(b",") > MOST_VALUES or octets.count(b"\n") > MOST_VALUES:
-        columns.refuse(f"more than {MOST_VALUES:,} values")
-    if octets.count(b"{") > 2 * MOST_RECORDS:
-        columns.refuse(f"more than {MOST_RECORDS:,} records")
-
-
-def _told(wrong: Exception, octets: bytes, place: str = "") -> str:
-    """What a decoder says, in our words: where, and what."""
+def _told(wrong: Exception, octets: bytes, columns: _Columns, begin: int, place: str = "") -> str:
+    """What a decoder that began at this octet says, in our words: where, and what."""
     if isinstance(wrong, RecursionError):
-        return f"{place or 'line 1'}: values are nested too deeply"
+        return f"{place or f'record {columns.records + 1}'}: values are nested too deeply"
+    if isinstance(wrong, UnicodeDecodeError):
+        return f"{place or f'line {columns.line(octets, _not_utf8(octets, begin))}'}: this is not UTF-8"
     told = str(wrong)
     found = _PATH.fullmatch(told)
     if found and (found["record"] or place):
-        place = place or f"record {int(found['record'][1:-1]) + 1}"
+        place = place or f"record {columns.records + int(found['record'][1:-1]) + 1}"
         return f"{place}: {found['field'] + ': ' if found['field'] else ''}{cut(found['what'], 200)}"
     offset = _OFFSET.search(told)
     if not place:
-        end = len(octets) if "truncated" in told else 0
-        place = f"line {_line(octets, int(offset[1]) if offset else end)}"
+        at = begin + int(offset[1]) if offset else len(octets) if "truncated" in told else begin
+        place = f"line {columns.line(octets, min(max(at, 0), len(octets)))}"
+        told = _OFFSET.sub("", told).strip()
     return f"{place}: {cut(told, 200)}"
+
+
+def _not_utf8(octets: bytes, begin: int) -> int:
+    """Where, behind this octet, something is no UTF-8."""
+    try:
+        octets[max(begin, 0) : begin + 2 * MOST_OF_A_RECORD].decode()
+    except UnicodeDecodeError as wrong:
+        return max(begin, 0) + wrong.start
+    return begin
 
 
 def _tell_doubles(octets: bytes, place: str, columns: _Columns) -> None:

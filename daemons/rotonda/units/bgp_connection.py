@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rotonda.bgp.messages import Cease, Error, Fault
-from rotonda.bgp.session import Closed, Effect, Send, Session, WakeAt
+from rotonda.bgp.session import Closed, Effect, Send, Session, State, WakeAt
 from rotoro.net.endpoints import address_text
 
 SEND_HOLD_SECONDS = 480.0
@@ -49,6 +49,7 @@ class BgpConnection(TwistedProtocol):
         self.incoming = incoming
         self.paused = False
         """Whether the peer has to read first."""
+        self._held = False
         self._clock, self._owner, self._wall = clock, owner, wall
         self._wake: IDelayedCall | None = None
         self._stalled: IDelayedCall | None = None
@@ -107,6 +108,16 @@ class BgpConnection(TwistedProtocol):
     def cease(self, subcode: Cease, why: str) -> None:
         """End the session."""
         self._perform(self.session.cease(subcode, why))
+
+    def hold(self, on: bool) -> None:
+        """Read nothing more from an established session, or read on; the hold timer does not run meanwhile."""
+        if on and self.session.state is not State.ESTABLISHED:
+            return
+        if on or self._held:
+            self.session.delayed(self._clock.seconds())
+        if on is not self._held:
+            self._held = on
+            (self.transport.pauseProducing if on else self.transport.resumeProducing)()
 
     def _perform(self, effects: Any) -> None:
         for effect in effects:

@@ -124,6 +124,11 @@ class BgpConnector(MultiService):
             unit.stop()
         return super().stopService()
 
+    def hold(self, on: bool) -> None:
+        """Read nothing from the peers, or read on."""
+        for unit in self.peers:
+            unit.hold(on)
+
     def unit(self, host: str) -> PeerUnit | None:
         """The peer with this address."""
         return self._by_address.get(plain_address(host))

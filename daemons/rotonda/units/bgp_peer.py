@@ -207,6 +207,11 @@ class PeerUnit:
         self.counts.connections += 1
         return connection
 
+    def hold(self, on: bool) -> None:
+        """Read nothing from the peer once there is a session, or read on."""
+        for connection in list(self._connections):
+            connection.hold(on)
+
     def stop(self, subcode: Cease = Cease.SHUTDOWN, why: str = "shut down") -> None:
         """End all sessions."""
         for connection in list(self._connections):

@@ -34,6 +34,7 @@ from rotonda.bgp.bmp import (
     PeerUp,
     Termination,
 )  # fmt: skip
+from rotonda.bgp.openbmp import Framing, messages
 from rotonda.bgp.raw import Accepts, accept_all
 from rotonda.bgp.update import RouteBatch
 from rotonda.rib.builder import TableBuilder
@@ -92,6 +93,16 @@ class Registry(Protocol):
         """What the numbers of a link meant is void."""
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """To whom a connector gives each message behind an OpenBMP header, with the hash of its router; with `filtered`,
+    only what its filter accepts."""
+
+    collector: str
+    send: Callable[[bytes, list[bytes]], object]
+    filtered: bool = True
+
+
 @dataclass(slots=True)
 class BmpCounters(Counts):
     """What a connector has heard since it was made, and from how many."""
@@ -125,6 +136,7 @@ class BmpConnector(MultiService):
         proxy: Proxy | None = None,
         limits: Limits = DEFAULT_LIMITS,
         *,
+        raw: Raw | None = None,
         commit_rows: int = COMMIT_ROWS,
         wall: Callable[[], float] = time,
     ) -> None:
@@ -133,13 +145,15 @@ class BmpConnector(MultiService):
         self.title = name
         self.history, self.store, self.registry = history, store, registry
         self.accepts, self.proxy, self.limits, self.commit_rows = filter, proxy, limits, commit_rows
-        self.reactor, self.wall = reactor, wall
+        self.reactor, self.wall, self.raw = reactor, wall, raw
         self.quiet = Quiet()
         self.proxied = ProxyCounters()
         self.connections = Counters()
         """What became of the connections of routers."""
         self._changed = changed
         self._ended = Counts()
+        self.held = False
+        """Whether routers are not read now."""
         self._sessions: dict[RouterSession, None] = {}
         self._gone: dict[str, Link] = {}
         factory = _Routers(self)
@@ -178,6 +192,12 @@ class BmpConnector(MultiService):
     def shown(self) -> list[Link]:
         """The sessions with routers, then routers that are gone, with the reason."""
         return [*(session.shown() for session in self._sessions), *self._gone.values()]
+
+    def hold(self, on: bool) -> None:
+        """Read no router, or read on."""
+        self.held = on
+        for session in list(self._sessions):
+            session.hold()
 
     def session(self) -> RouterSession:
         """A session for a connection that is being made."""
@@ -259,10 +279,12 @@ class RouterSession(Connection):
 
     def __init__(self, connector: BmpConnector) -> None:
         self._connector = connector
+        filtered = [each.filtered for each in (connector.proxy, connector.raw) if each is not None]
         handed = HandOn.NONE
-        if connector.proxy is not None:
-            handed = HandOn.ACCEPTED if connector.proxy.filtered else HandOn.ALL
+        if filtered:
+            handed = HandOn.ACCEPTED if all(filtered) else HandOn.ALL
         self.reader = BmpReader(connector.accepts, handed)
+        self._framing: Framing | None = None
         self.name = self.host = self.peer = ""
         self._builder = self._new_builder()
         self._batches: list[RouteBatch] = []
@@ -279,7 +301,7 @@ class RouterSession(Connection):
         self._since = 0.0
         self._partial: tuple[int, float] | None = None
         """Where the message begins that is not whole yet, and since when that is so."""
-        self._paused = self._over = False
+        self._paused = self._over = self._stands = False
         self._problem: object = None
 
     # --- what Twisted calls ------------------------------------------------------------------------------------------
@@ -296,7 +318,10 @@ class RouterSession(Connection):
         if connector.proxy is not None:
             tell = partial(connector.say, self, "proxy")
             self._onwards = Onwards(connector.reactor, connector.proxy, tell, connector.proxied)
+        if connector.raw is not None:
+            self._framing = Framing(connector.raw.collector, _packed(self.host))
         connector.say(self, "session", f"connected from {self.peer}", warn=False)
+        self.hold()
 
     def dataReceived(self, data: bytes) -> None:
         """Octets, cut anywhere."""
@@ -323,12 +348,21 @@ class RouterSession(Connection):
         self._connector.say(self, "session", f"the session ends: {why}", warn=warn)
         self.transport.abortConnection()
 
+    def hold(self) -> None:
+        """Read nothing as long as rows have to get into the table first, or nobody may be read; else read on."""
+        stands = self._paused or self._connector.held
+        if stands is not self._stands and not self._over:
+            self._stands = stands
+            (self.transport.pauseProducing if stands else self.transport.resumeProducing)()
+
     def look(self, now: float) -> None:
         """Whether a deadline has passed; no octet that drips in prolongs it."""
         limits, begun = self._connector.limits, self.reader.partial
+        if self._stands:
+            self._since = now
         if not self.reader.counts.octets and now - self._since > limits.first_octet_seconds:
             self._late("first octet", f"nothing was said in {limits.first_octet_seconds:g} s")
-        if begun is None or self._paused:
+        if begun is None or self._stands:
             self._partial = None
         elif self._partial is None or self._partial[0] != begun:
             self._partial = begun, now
@@ -375,8 +409,7 @@ class RouterSession(Connection):
             self._batches.append(given)
             self._rows += len(given)
         elif isinstance(given, HandedOn):
-            if self._onwards is not None:
-                self._onwards.send(given)
+            self._hand_on(given)
         elif isinstance(given, Damage):
             self._problem = given
             if given.ends:
@@ -387,6 +420,14 @@ class RouterSession(Connection):
             self.end(f"the router says: {given.what}", warn=False)
         elif isinstance(given, Initiation | PeerUp | PeerDown):
             self._heed(given)
+
+    def _hand_on(self, handed: HandedOn) -> None:
+        proxy, raw = self._connector.proxy, self._connector.raw
+        if self._onwards is not None and proxy is not None and (handed.accepted or not proxy.filtered):
+            self._onwards.send(handed)
+        if self._framing is not None and raw is not None and (handed.accepted or not raw.filtered):
+            frame, now = self._framing.framed, self._connector.wall()
+            raw.send(self._framing.key, [frame(message, now) for message in messages(handed)])
 
     def _heed(self, event: Initiation | PeerUp | PeerDown) -> None:
         connector = self._connector
@@ -464,9 +505,8 @@ class RouterSession(Connection):
             self._waiting_since = now
         if self._rows >= self._connector.commit_rows:
             delay = 0.0
-            if not self._paused:
-                self._paused = True
-                self.transport.pauseProducing()
+            self._paused = True
+            self.hold()
         else:
             quiet = max(QUIET_SECONDS, COST_SHARE * self._last_cost)
             delay = max(0.0, min(now + quiet, self._waiting_since + max(LONGEST_SECONDS, quiet)) - now)
@@ -484,7 +524,7 @@ class RouterSession(Connection):
             self.end("its routes cannot be taken")
         if self._paused and not self._over:
             self._paused = False
-            self.transport.resumeProducing()
+            self.hold()
 
     def _commit(self) -> None:
         """Put what waits into the table: first what sources lost with their sessions, then what they said since."""

@@ -112,6 +112,12 @@ class WestLink:
         told = (status for status in self.statuses.values() if status.health != Health.HEALTHY)
         return self._last_error or "; ".join(f"{status.table}: {status.text}" for status in told) or None
 
+    def hold(self, on: bool) -> None:
+        """Read nothing from the server, or read on."""
+        protocol = self.service.protocol
+        if protocol is not None and protocol.connected:
+            protocol.hold(on)
+
     def shown(self) -> Link:
         """How the link fares, for people."""
         current = self.session.current

@@ -7,7 +7,7 @@ and the table moves to the new state in one step, or stays as it is if they cann
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,10 @@ class Loaded(Outcome):
     skipped: int = 0
 
 
+async def _at_once() -> None:
+    """Nobody has to wait."""
+
+
 class MrtTable(FileTable[Loaded]):
     """The table of some archives. What is read again replaces it as a whole, or not at all."""
 
@@ -67,10 +71,13 @@ class MrtTable(FileTable[Loaded]):
         changed: Callable[[], None],
         done: Callable[[Loaded], None],
         adopt: Callable[[Ingress], Ingress] = lambda described: described,
+        released: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
+        """`released` is awaited before more is read."""
         super().__init__(paths, history, clock, changed, done)
         self._store = store
         self._adopt = adopt
+        self._released = released
         self._building = EMPTY
         self._ingresses: dict[tuple[bytes, int, bool], Ingress] = {}
         self._rows: dict[Path, int] = {}
@@ -100,6 +107,7 @@ class MrtTable(FileTable[Loaded]):
         progress = Progress(path.name, self._clock, lambda line: self.log.info("{line}", line=line))
         pieces, damaged, step = iter(file), 0, _Step()
         while step.more:
+            await self._released()
             step = await deferToThread(_step, pieces, reader)
             if self.stopped:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -24,6 +24,16 @@ class Place(msgspec.Struct, frozen=True):
     def of(position: Position) -> Place:
         """The same as JSON has it."""
         return Place(position.epoch, position.serial)
+
+
+class HeldPartition(msgspec.Struct, frozen=True):
+    """A part of a topic that a member of a group has: `offset` is that of the next record, `lag` how many records are
+    behind it, and `loaded` tells whether all is in the table that was there when the partition came."""
+
+    number: int
+    offset: int
+    lag: int
+    loaded: bool
 
 
 class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -54,6 +64,7 @@ class Link(msgspec.Struct, omit_defaults=True, kw_only=True):
     left_out: int | None = None
     clamped: int | None = None
     tolerated: int | None = None
+    partitions: tuple[HeldPartition, ...] = ()
     last_error: str | None = None
 
 
@@ -70,13 +81,44 @@ class Filtered(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class Sending(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """How an output stream fares, in records."""
+    """How an output stream fares, in records: what was sent has been written, was dropped, or waits.
+
+    `dropped_by` are the dropped ones by the reason; `spilled` have ever waited on disk, and `spill_octets` are there
+    now. With `blocking`, connectors read nothing until there is room.
+    """
 
     name: str
     sent: int
     written: int
     dropped: int
+    waiting: int
+    dropped_by: Mapping[str, int] = {}
+    spilled: int = 0
+    spill_octets: int = 0
+    blocking: bool = False
     problem: str | None = None
+
+
+SourceState = Literal["LOADING", "CURRENT", "STALE", "BROKEN"]
+"""CURRENT: what lies there is in use; STALE: what was good last is; BROKEN: nothing is."""
+
+
+class Sourced(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """How a data source that is a file fares."""
+
+    name: str
+    state: SourceState
+    mode: str
+    records: int = 0
+    age: float | None = None
+    """Seconds since the file was last read and good."""
+    changes: int = 0
+    """Tables that took the place of others."""
+    failures: int = 0
+    """Readings that failed."""
+    problem: str | None = None
+    last_error: str | None = None
+    """What was wrong the last time, be it over or not."""
 
 
 class Rib(Protocol):

@@ -1,0 +1,613 @@
+"""Streams to Kafka: librdkafka's producer as a carrier of messages.
+
+The library's own threads talk to the brokers. What they have to say comes out of `poll`, which is called in the
+reactor, for no more messages than it can answer for in a few milliseconds: `IN_HAND` bounds what the library holds.
+Of what arrives nobody is called, which would cost more than all the rest: what was given less what is still there has
+arrived. Of what does not arrive, the library gives back each message.
+
+The library tries again for ever; nothing is lost to its clocks. When it cannot go on, as when a batch is refused that
+others follow, it is emptied, and a new producer gets what is left, in the same order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from logging import WARNING
+from pathlib import Path
+from random import uniform
+from time import monotonic
+from typing import Any, NamedTuple, TypeAlias
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.logger import Logger, LogLevel
+
+from rotonda.blocks.configs import BrokerTls, KafkaBrokers, KafkaLogin, KafkaStream, RawTopic
+from rotonda.blocks.program import StreamBlock
+from rotonda.blocks.syntax import canonical
+from rotonda.blocks.topic_templates import KAFKA_TOPICS
+from rotonda.blocks.types import RecordType
+from rotonda.blocks.values import RecordValue
+from rotonda.filters.json_records import json_of
+from rotonda.filters.written import words
+from rotonda.outputs.broker import BrokerStream
+from rotonda.outputs.carrier import Carried, MakeMessage, Message
+from rotonda.outputs.overflow import QueueSettings
+from rotonda.outputs.stream import BadStream
+from rotonda.outputs.topics import fixed_topic, names, topic_of
+from rotoro.net.limits import Quiet
+from rotoro.net.tls_files import private_key, secret
+
+InThread: TypeAlias = Callable[..., Deferred[Any]]
+
+IN_HAND = 16_384
+"""Messages that the library may hold, on their way to the brokers."""
+
+IN_HAND_OCTETS = 64 << 20
+
+BATCH_OCTETS = 1 << 19
+"""Octets of messages that go together, before they are compressed; brokers take a MiB."""
+
+BUSY_SECONDS, IDLE_SECONDS = 0.005, 0.25
+"""How often the library is asked for news, while it has messages and else."""
+
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 60.0
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
+"""After what time a connection is given up on which nothing is answered."""
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether there is a connection."""
+
+DOWN_SECONDS = 5.0
+"""After what time messages that wait are told not to have a connection, although nobody knows why."""
+
+REPLACE_SECONDS, ALONE_SECONDS = 5.0, 60.0
+"""How long a producer that is to be replaced may go on delivering what it has, and one whose messages go alone."""
+
+_KEPT = 1 << 12
+_REFUSED = {
+    "MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED", "TOPIC_EXCEPTION", "UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC",
+    "INVALID_MSG", "INVALID_RECORD", "POLICY_VIOLATION", "UNSUPPORTED_FOR_MESSAGE_FORMAT", "_UNKNOWN_PARTITION",
+    "_INVALID_ARG", "ValueError",
+}  # fmt: skip
+"""What brokers, or the library, say of messages that they will never take, by the names of the errors."""
+
+_TOO_LARGE = "MSG_SIZE_TOO_LARGE"
+_DOWN = "_ALL_BROKERS_DOWN"
+_OF_A_CONNECTION = {"_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "_SSL", "_AUTHENTICATION"}
+_CONNECTED = re.compile(r'"state": *"UP"')
+_TOLD_WITH_IT = re.compile(r" \(after \d+ms in state [^)]*\)")
+_THREAD = re.compile(r"^\[thrd:[^\]]*\]: ")
+_FAILED = "FAIL"
+_EXPERIMENTAL = "enable.gapless.guarantee"
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def library_settings(config: KafkaLogin) -> dict[str, Any]:
+    """How the library calls what a block says of the brokers and of how they are spoken to.
+
+    Raises BadFile, for a password or a key that cannot be had, or that others can read.
+    """
+    with_tls, with_password = bool(config.tls), config.user is not None
+    made: dict[str, Any] = {
+        "bootstrap.servers": ",".join(config.brokers),
+        "security.protocol": f"{'SASL_' if with_password else ''}{'SSL' if with_tls else 'PLAINTEXT'}",
+        "client.id": "rotonda",
+        "reconnect.backoff.ms": round(1000 * FIRST_RETRY_SECONDS),
+        "reconnect.backoff.max.ms": round(1000 * LONGEST_RETRY_SECONDS),
+        "socket.connection.setup.timeout.ms": round(1000 * CONNECT_SECONDS),
+        "socket.keepalive.enable": True,
+        "socket.timeout.ms": round(1000 * ANSWER_SECONDS),
+    }
+    if isinstance(config.tls, BrokerTls):
+        files = {
+            "ssl.ca.location": config.tls.authority,
+            "ssl.certificate.location": config.tls.certificate,
+            "ssl.key.location": config.tls.key,
+        }
+        made |= {name: path for name, path in files.items() if path is not None}
+        if config.tls.key is not None:
+            private_key(Path(config.tls.key))
+    if with_password:
+        password = config.password or ""
+        if config.password_file is not None:
+            password = secret(Path(config.password_file))
+        made |= {
+            "sasl.mechanism": config.mechanism.replace("_", "-"),
+            "sasl.username": config.user,
+            "sasl.password": password,
+        }
+    return made
+
+
+def producer_settings(config: KafkaBrokers, singly: bool = False) -> dict[str, Any]:
+    """The same with what concerns messages; `singly`, each goes alone, and is refused alone. Raises BadFile."""
+    is_idempotent = config.acks == "ALL" if config.idempotent is None else config.idempotent
+    made = library_settings(config) | {
+        "acks": {"ALL": "all", "ONE": "1", "NONE": "0"}[config.acks],
+        "enable.idempotence": is_idempotent,
+        "enable.gapless.guarantee": is_idempotent and not singly,
+        "max.in.flight.requests.per.connection": 5 if is_idempotent else 1,  # or what is sent again comes too late
+        "compression.type": config.compression.lower(),
+        "linger.ms": 0 if singly else 1000 * config.linger,
+        "batch.num.messages": 1 if singly else 10_000,
+        "batch.size": min(BATCH_OCTETS, config.message_limit),
+        "message.max.bytes": config.message_limit,
+        "message.timeout.ms": 0,
+        "queue.buffering.max.messages": IN_HAND,
+        "queue.buffering.max.kbytes": max(IN_HAND_OCTETS, 2 * config.message_limit) >> 10,
+        "delivery.report.only.error": True,
+        "statistics.interval.ms": round(1000 * LOOK_SECONDS),
+    }
+    return made
+
+
+# --- what is on its way ----------------------------------------------------------------------------------------------
+
+
+class _Given:
+    """Messages that were given together; the library calls this for each of them that does not arrive."""
+
+    __slots__ = ("failures", "messages", "number")
+
+    def __init__(self, number: int, messages: Sequence[Message], failures: deque[_Failure]) -> None:
+        self.number = number
+        self.messages = messages
+        self.failures = failures
+
+    def __call__(self, error: Any, message: Any) -> None:
+        failed = message.topic(), message.key() or None, message.value() or b""
+        self.failures.append(_Failure(self, failed, error.name(), error.str()))
+
+
+class _Failure(NamedTuple):
+    """A message that did not arrive, and why."""
+
+    given: _Given
+    message: tuple[str, bytes | None, bytes]
+    error: str
+    why: str
+
+
+class _Lost(NamedTuple):
+    """The same, in its place."""
+
+    message: Message
+    error: str
+    why: str
+
+
+def _in_order(failures: Iterable[_Failure]) -> Iterator[_Lost]:
+    """What did not arrive, in the order in which it was given: the library keeps only that of each partition."""
+    together: dict[int, list[_Failure]] = {}
+    for failure in failures:
+        together.setdefault(failure.given.number, []).append(failure)
+    for number in sorted(together):
+        why: dict[tuple[str, bytes | None, bytes], list[_Failure]] = {}
+        for failure in reversed(together[number]):
+            why.setdefault(failure.message, []).append(failure)
+        for message in together[number][0].given.messages:
+            if same := why.get((message.topic, message.key or None, message.payload)):
+                failure = same.pop()
+                yield _Lost(message, failure.error, failure.why)
+
+
+class _Notes:
+    """What the library says besides; it may say it in any thread."""
+
+    def __init__(self) -> None:
+        self.errors: deque[tuple[str, str, bool]] = deque()
+        """Name and text of each, and whether the producer is of no use any more."""
+        self.lines: deque[tuple[int, str, str]] = deque(maxlen=1000)
+        self._connected = 0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to a broker. What was said once may be of before it was lost."""
+        return self._connected > 1
+
+    def error(self, error: Any) -> None:
+        """The library calls this for what is wrong with the brokers."""
+        self.errors.append((error.name(), error.str(), error.fatal()))
+        if error.name() == _DOWN:
+            self._connected = 0
+
+    def statistics(self, text: str) -> None:
+        """The library calls this with its statistics, as JSON."""
+        self._connected = self._connected + 1 if _CONNECTED.search(text) else 0
+
+    def log(self, level: int, _: str, facility: str, name: str, text: str) -> None:
+        """The library calls this for each line of its log, as if it were a logger of Python's."""
+        self.lines.append((level, facility, text))
+
+
+# --- the carrier -----------------------------------------------------------------------------------------------------
+
+
+class KafkaCarrier:
+    """Takes messages to Kafka. All of it happens in the thread of the reactor, but that producers are emptied."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        config: KafkaBrokers,
+        reactor: Any,
+        in_thread: InThread = deferToThread,
+        more: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """`more` are settings of the library that come last."""
+        self.name = f"Kafka at {', '.join(config.brokers)}"
+        self._config, self._reactor, self._in_thread, self._more = config, reactor, in_thread, more
+        self._stream: Carried
+        self._producer: Any = None
+        self._failures: deque[_Failure] = deque()
+        self._notes = _Notes()
+        self._given = self._arrived = self._failed = self._number = 0
+        """Messages of this producer."""
+        self._singly = 0
+        """Messages that go alone before all go together again."""
+        self._alone = False
+        """Whether those of this producer do."""
+        self._wants_room = self._emptying = self._is_idle = False
+        self._until: float | None = None
+        """When what is on its way has to be there: the producer is to be replaced then, or to end."""
+        self._closed: Deferred[list[Message]] | None = None
+        self._retry = 0.0
+        self._call: Any = None
+        self._trouble: str | None = None
+        self._loss = ""
+        """Why a connection was lost, or could not be made, as long as there is none."""
+        self._down, self._down_since = "", 0.0
+        """What the library says when all brokers are away."""
+        self._quiet = Quiet()
+
+    def open(self, stream: Carried) -> None:
+        """Begin, and go on trying. Never waits."""
+        self._stream = stream
+        self._begin()
+
+    def give(self, messages: Sequence[Message]) -> int:
+        """Take as many as there is room for, in order; returns how many."""
+        if self._producer is None or self._until is not None:
+            self._wants_room = True
+            return 0
+        produce, self._number = self._producer.produce, self._number + 1
+        given, taken, refused = _Given(self._number, messages, self._failures), 0, 0
+        try:
+            for topic, key, payload in messages:
+                try:
+                    produce(topic, payload, key, -1, given)
+                except BufferError:
+                    self._wants_room = True
+                    break
+                except Exception as wrong:  # the library's own, which is not imported here
+                    name, why = _error(wrong)
+                    if name not in _REFUSED:
+                        self._replace_soon(why)
+                        break
+                    refused += 1
+                    self._stream.refused(messages[taken], self._say(why))
+                taken += 1
+        finally:
+            self._given += taken - refused
+        if self._is_idle:
+            self._turn_in(BUSY_SECONDS)
+        return taken
+
+    def close(self, seconds: float) -> Deferred[list[Message]]:
+        """Deliver what was taken in this time; fires with what did not arrive, in order."""
+        self._closed = Deferred()
+        closed = self._closed
+        self._until = self._reactor.seconds() + seconds
+        self._turn_in(0)
+        return closed
+
+    def reopen(self) -> None:
+        """Read passwords and certificates again, with a new producer."""
+        if self._producer is not None and self._until is None:
+            self._until = self._reactor.seconds() + REPLACE_SECONDS
+            self._turn_in(0)
+        elif self._producer is None and self._closed is None and not self._emptying:
+            self._cancel()
+            self._begin()
+
+    # --- producers ---------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Make a producer, or try again later."""
+        from confluent_kafka import KafkaException, Producer
+
+        self._given = self._arrived = self._failed = 0
+        self._until = None
+        self._failures, self._notes = deque(), _Notes()
+        try:
+            self._alone = self._singly > 0
+            settings = producer_settings(self._config, self._alone) | self._more()
+            calls = {"error_cb": self._notes.error, "stats_cb": self._notes.statistics}
+            self._producer = Producer(settings | calls, logger=self._notes)
+        except (KafkaException, OSError, ValueError, TypeError) as wrong:
+            self._tell(f"{self.name}: {_error(wrong)[1]}; it is tried again")
+            self._call = self._reactor.callLater(self._next_retry(), self._begin)
+            return
+        self._turn_in(0)
+        self._stream.has_room()
+
+    def _next_retry(self) -> float:
+        self._retry = min(max(2 * self._retry, FIRST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
+        return self._retry * uniform(0.75, 1.25)
+
+    def _turn_in(self, seconds: float) -> None:
+        self._cancel()
+        self._is_idle = False
+        self._call = self._reactor.callLater(seconds, self._turn)
+
+    def _cancel(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+    def _turn(self) -> None:
+        """Hear what the library has to say."""
+        if self._emptying:
+            return
+        if self._producer is None:
+            self._end([])
+            return
+        useless = _polled(self._producer, 0)
+        left = len(self._producer)
+        self._account(left)
+        fatal = self._hear() or useless or self._judge()
+        self._look_at_connections(left)
+        late = self._until is not None and (left == 0 or self._reactor.seconds() >= self._until)
+        alone = self._singly and self._until is None and self._given >= self._singly
+        if fatal or late:
+            self._empty(fatal)
+            return
+        if alone:
+            self._singly, self._until = 0, self._reactor.seconds() + ALONE_SECONDS
+        self._turn_in(BUSY_SECONDS if left else IDLE_SECONDS)
+        self._is_idle = not left
+        if self._wants_room and left < IN_HAND // 2 and self._until is None:
+            self._wants_room = False
+            self._stream.has_room()
+
+    def _account(self, left: int) -> None:
+        """Tell what has arrived; what the library still has it may tell as too much, but never as too little."""
+        arrived = self._given - self._failed - len(self._failures) - left
+        if arrived > self._arrived:
+            news, self._arrived = arrived - self._arrived, arrived
+            self._stream.delivered(news)
+            # what is told just after all brokers were lost had arrived before
+            if not self._down or self._reactor.seconds() - self._down_since >= LOOK_SECONDS:
+                self._retry, self._down, self._loss = 0.0, "", ""
+                self._tell(None)
+
+    def _hear(self) -> str:
+        """Errors and lines of the library's log; returns why the producer is of no use any more, or nothing."""
+        self._hear_lines()
+        useless = ""
+        while self._notes.errors:
+            name, text, fatal = self._notes.errors.popleft()
+            text = _TOLD_WITH_IT.sub("", text)
+            if fatal:
+                useless = text
+            elif name == _DOWN:
+                self._down, self._down_since = text, self._reactor.seconds()
+            elif name in _OF_A_CONNECTION:
+                self._loss = text
+            else:
+                self._tell(self._say(text))
+        return useless
+
+    def _hear_lines(self) -> None:
+        while self._notes.lines:
+            level, facility, text = self._notes.lines.popleft()
+            if _EXPERIMENTAL in text:
+                continue
+            said = _TOLD_WITH_IT.sub("", text)
+            if facility == _FAILED:  # that a broker hangs up is told nowhere else
+                self._loss = _THREAD.sub("", said)
+            more = self._quiet.worth(facility, monotonic())
+            if more is not None:
+                kind = LogLevel.warn if level >= WARNING else LogLevel.info
+                self.log.emit(kind, "{kafka}: {said}{more}", kafka=self.name, said=said, more=more)
+
+    def _look_at_connections(self, left: int) -> None:
+        """That one is lost is no trouble as long as there are others, nor that brokers end those that are idle."""
+        if self._notes.is_connected:
+            if self._down:
+                self._tell(None)
+            self._down = self._loss = ""
+        elif self._down:
+            lasts = left > 0 and self._reactor.seconds() - self._down_since >= DOWN_SECONDS
+            if why := self._loss or (self._down if lasts else ""):
+                self._tell(self._say(why))
+
+    def _judge(self) -> str:
+        """What becomes of messages that did not arrive, if all may go on; else why it may not."""
+        for failure in self._failures:
+            if failure.error not in _REFUSED or (failure.error == _TOO_LARGE and not self._alone):
+                return failure.why
+        lost = list(_in_order(self._failures))
+        self._failed += len(lost)
+        self._failures.clear()
+        for message, _, why in lost:
+            self._stream.refused(message, self._say(why))
+        return ""
+
+    def _replace_soon(self, why: str) -> None:
+        self._notes.errors.append(("_FATAL", why, True))
+        self._turn_in(0)
+
+    # --- the end of a producer ---------------------------------------------------------------------------------------
+
+    def _empty(self, why: str) -> None:
+        """Have back what the producer holds, aside as that may take a while, and let it go.
+
+        If it cannot go on, brokers may still answer for what they have, so that it need not go to them again.
+        """
+        self._cancel()
+        held, self._producer, self._emptying = [self._producer], None, True
+        left = REPLACE_SECONDS if self._until is None else self._until - self._reactor.seconds()
+        done = self._in_thread(_emptied, held, min(left, REPLACE_SECONDS) if why else 0.0)
+        done.addErrback(lambda bug: self.log.failure("{name}: a producer cannot end", bug, name=self.name))
+        done.addCallback(lambda _: self._emptied(why))
+
+    def _emptied(self, why: str) -> None:
+        self._emptying = False
+        self._account(0)
+        self._hear()
+        left = self._sorted_out(list(_in_order(self._failures)))
+        if self._closed is not None:
+            self._end(left)
+            return
+        if left:
+            self._stream.returned(left, self._say(why or "what was on its way goes again"))
+        pause = 0.0
+        if why and not self._singly:
+            self._tell(self._say(why))
+            pause = self._next_retry()
+        self._call = self._reactor.callLater(pause, self._begin)
+
+    def _sorted_out(self, lost: Sequence[_Lost]) -> list[Message]:
+        """What is to be sent again; of a batch that is too large, one after the other will tell who is to blame."""
+        left: list[Message] = []
+        for message, error, why in lost:
+            if error in _REFUSED and (error != _TOO_LARGE or self._alone):
+                self._stream.refused(message, self._say(why))
+                continue
+            left.append(message)
+            if error == _TOO_LARGE:
+                self._singly = len(left)
+        return left
+
+    def _end(self, left: list[Message]) -> None:
+        closed, self._closed = self._closed, None
+        if closed is not None:
+            closed.callback(left)
+
+    def _say(self, why: str) -> str:
+        return f"{self.name}: {why}"
+
+    def _tell(self, why: str | None) -> None:
+        if why != self._trouble:
+            self._trouble = why
+            self._stream.trouble(why)
+
+
+def _emptied(held: list[Any], seconds: float) -> None:
+    """In a thread: have the producer give up what it holds, but what a broker answers for so long, and end, as the last
+    who knows it."""
+    producer = held.pop()
+    producer.purge(in_flight=False)
+    until = monotonic() + seconds
+    while len(producer) and monotonic() < until:
+        _polled(producer, 0.05)
+    producer.purge()
+    while len(producer):
+        _polled(producer, 0.05)
+
+
+def _polled(producer: Any, seconds: float) -> str:
+    """Have the library say what it has to say; why the producer is of no use any more, which it raises, or nothing."""
+    try:
+        producer.poll(seconds)
+    except Exception as fatal:  # the library's own, which is not imported here
+        return _error(fatal)[1]
+    return ""
+
+
+def _error(wrong: Exception) -> tuple[str, str]:
+    """The library's name for an error, and its words."""
+    inner: Any = wrong.args[0] if wrong.args else None
+    if hasattr(inner, "name") and hasattr(inner, "str"):
+        return inner.name(), inner.str()
+    return type(wrong).__name__, str(wrong)
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def json_message(type: RecordType, topic: Callable[[RecordValue], str], key: str | None) -> MakeMessage:
+    """What makes messages of records: JSON, with the text of a field as the key."""
+    name = None if key is None else canonical(key)
+    write, text, made = json_of(type, name), _key(type, name), tuple.__new__
+
+    def message(record: RecordValue, sent: float) -> Message:
+        payload, value = write(record)
+        return made(Message, (topic(record), None if value is None else text(value), payload))
+
+    return message
+
+
+def _key(type: RecordType, name: str | None) -> Callable[[Any], bytes]:
+    field = None if name is None else type.field(name)
+    say = words(None if field is None else field.type)
+
+    @lru_cache(_KEPT)
+    def written(value: Any) -> bytes:
+        return say(value).encode("utf-8", "backslashreplace")
+
+    return written
+
+
+def kafka_stream(
+    block: StreamBlock, queue: QueueSettings, instance: str, reactor: Any, in_thread: InThread
+) -> BrokerStream:
+    """The stream of a block. Raises BadStream."""
+    config = block.config
+    assert isinstance(config, KafkaStream)
+    need_library(block.name)
+    try:
+        topic = topic_of(config.topic, KAFKA_TOPICS, block.type.record, names(instance, block.name))
+    except ValueError as wrong:
+        raise BadStream(f"{block.name}: topic: {wrong}") from None
+    message = json_message(block.type.record, topic, config.key)
+    return BrokerStream(block.name, message, KafkaCarrier(config, reactor, in_thread), queue, reactor, in_thread)
+
+
+class RawStream(BrokerStream):
+    """Messages that are made already, for one topic."""
+
+    def __init__(
+        self, title: str, topic: str, carrier: KafkaCarrier, queue: QueueSettings, reactor: Any, in_thread: InThread
+    ) -> None:
+        super().__init__(title, _as_it_is, carrier, queue, reactor, in_thread)
+        self._topic = topic
+
+    def publish(self, key: bytes, payloads: Sequence[bytes]) -> None:
+        """Send these, in this order."""
+        made: Sequence[Any] = [Message(self._topic, key, payload) for payload in payloads]
+        self.send_all(made)
+
+
+def _as_it_is(message: Any, sent: float) -> Message:
+    made: Message = message
+    return made
+
+
+def raw_stream(title: str, config: RawTopic, instance: str, reactor: Any, in_thread: InThread) -> RawStream:
+    """The stream of messages of a unit as they came. Raises BadStream."""
+    need_library(title)
+    if config.overflow == "SPILL" and not config.spill:
+        raise BadStream(f"{title}: overflow SPILL needs a folder to spill to: spill")
+    try:
+        topic = fixed_topic(config.topic, KAFKA_TOPICS, names(instance, title))
+    except ValueError as wrong:
+        raise BadStream(f"{title}: topic: {wrong}") from None
+    queue = QueueSettings.of(config, f"{instance}.{title}")
+    return RawStream(title, topic, KafkaCarrier(config, reactor, in_thread), queue, reactor, in_thread)
+
+
+def need_library(title: str) -> None:
+    """Raises BadStream where the library is missing."""
+    try:
+        import confluent_kafka  # noqa: F401
+    except ImportError:
+        raise BadStream(f"{title}: Kafka needs confluent-kafka: pip install 'rotoro[kafka]'") from None
