@@ -140,12 +140,12 @@ def memory_peak() -> int:
 
 
 def hurry(config: object) -> None:
-    """Have a stream try again sooner, and give up sooner on a broker that does not answer."""
+    """Have a stream try again sooner, and give up sooner on what does not answer or is not there."""
     if isinstance(config, KafkaStream):
         from rotonda.outputs import kafka
 
         kafka.LONGEST_RETRY_SECONDS = LONGEST_PAUSE
-        kafka.CONNECT_SECONDS = kafka.ANSWER_SECONDS = SILENCE
+        kafka.CONNECT_SECONDS = kafka.ANSWER_SECONDS = kafka.TOPIC_SECONDS = SILENCE
     else:
         from rotonda.outputs import mqtt
 

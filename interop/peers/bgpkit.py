@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from interop.peers.base import run
+from interop.peers.base import cache_folder, run
 from interop.peers.built import BuiltPeer
 from interop.peers.processes import PeerFailed
 
@@ -19,14 +21,28 @@ SOURCE = Path(__file__).resolve().parent / "bgpkit_reader"
 
 @dataclass(frozen=True)
 class OwnCargoPeer(BuiltPeer):
-    """A program of ours around a library of others, with exactly the libraries of its lock file."""
+    """A program of ours around a library of others, in that version of it; built anew when the program changes.
+
+    There is no lock file, which would name a registry: the newest libraries that fit must do.
+    """
 
     tool = "cargo"
 
+    def folder(self) -> Path:
+        sources = b"".join(path.read_bytes() for path in _sources())
+        return cache_folder() / f"{self.name}-{self.wanted}-{blake2b(sources, digest_size=4).hexdigest()}"
+
     def _build(self) -> None:
-        target = self.folder() / "target"
-        run(["nice", "-n", "19", "cargo", "install", "--locked", "--path", SOURCE, "--root", self.folder(),
-             "--target-dir", target])  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="rotoro-build-") as folder:
+            for path in _sources():
+                copy = Path(folder) / path.relative_to(SOURCE)
+                copy.parent.mkdir(exist_ok=True)
+                copy.write_bytes(path.read_bytes())
+            run(["nice", "-n", "19", "cargo", "install", "--path", folder, "--root", self.folder()])
+
+
+def _sources() -> list[Path]:
+    return [SOURCE / "Cargo.toml", *sorted(SOURCE.glob("src/*.rs"))]
 
 
 BGPKIT = OwnCargoPeer("bgpkit-reader", "0.23.0")

@@ -59,6 +59,9 @@ CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 """After what time a connection is given up on which nothing is answered."""
 
+TOPIC_SECONDS = 30.0
+"""How long a topic that is not there is waited for."""
+
 LOOK_SECONDS = 1.0
 """How often it is looked whether there is a connection."""
 
@@ -140,6 +143,7 @@ def producer_settings(config: KafkaBrokers, singly: bool = False) -> dict[str, A
         "batch.size": min(BATCH_OCTETS, config.message_limit),
         "message.max.bytes": config.message_limit,
         "message.timeout.ms": 0,
+        "topic.metadata.propagation.max.ms": round(1000 * TOPIC_SECONDS),
         "queue.buffering.max.messages": IN_HAND,
         "queue.buffering.max.kbytes": max(IN_HAND_OCTETS, 2 * config.message_limit) >> 10,
         "delivery.report.only.error": True,

@@ -52,9 +52,9 @@ class TableView(SourceView):
         """Itself."""
         return self
 
-    def changed_since(self, before: TableView) -> Changed:
-        """The prefixes of which another table of the same type has other records."""
-        return changed(list(before._columns.values()), list(self._columns.values()))
+    def changed_since(self, before: TableView, pause: Pause = lambda: None) -> Changed:
+        """The prefixes of which another table of the same type has other records; `pause` as in `read`."""
+        return changed(list(before._columns.values()), list(self._columns.values()), pause)
 
     def __len__(self) -> int:
         return max(map(len, self._columns.values()), default=0)

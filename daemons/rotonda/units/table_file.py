@@ -150,7 +150,7 @@ class TableFile(Service):
             return Read(digest)
         version = 0 if before is None else before.version + 1
         view = TableView.read(octets, self.config.contains, str(self.path), version, self._pause)
-        return Read(digest, view, None if before is None else view.changed_since(before))
+        return Read(digest, view, None if before is None else view.changed_since(before, self._pause))
 
     def _pause(self) -> None:
         """Let the reactor have its turn; and stop with it."""
