@@ -12,6 +12,7 @@ the reactor came to nothing else.
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--broker", choices=("kafka", "library"), default="kafka")
     options = parser.parse_args()
+    gc.freeze()  # as daemons do when they start
     with broker(options.broker) as (address, more):
         reactor.callWhenRunning(lambda: ensureDeferred(measured(options, address, more)).addBoth(ended))
         reactor.run()

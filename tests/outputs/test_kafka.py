@@ -120,6 +120,28 @@ class LibraryError:
         return False
 
 
+class Scripted:
+    """A producer that says of each message what the script says, or raises it."""
+
+    def __init__(self, script: dict[bytes, str], raised: Exception | None = None) -> None:
+        self._script, self._raised = script, raised
+        self.taken: list[tuple[str, bytes]] = []
+
+    def produce_batch(self, topic: str, batch: list[dict[str, Any]], on_delivery: Any) -> int:
+        if self._raised is not None:
+            raise self._raised
+        before = len(self.taken)
+        for each in batch:
+            if (error := self._script.get(each["value"])) is None:
+                self.taken.append((topic, each["value"]))
+            else:
+                each["_error"] = LibraryError(error, f"says {error}")
+        return len(self.taken) - before
+
+    def __len__(self) -> int:
+        return len(self.taken)
+
+
 class Emptied:
     """A producer; each time that it is polled a broker answers for one of those that are on their way."""
 
@@ -329,6 +351,43 @@ class PureTests(SynchronousTestCase):
             self.assertEqual(sorted(own), sorted(chosen))
             rest = iter(together)
             self.assertTrue(all(one in rest for one in own))  # a part of what was given, in its order
+
+    def given(self, script: dict[bytes, str], raised: Exception | None = None) -> tuple[int, list[bytes], Carried, Any]:
+        """Of a, b and c for one topic and d for another: how many are taken, what the library has, and what is told."""
+        clock, carried, library = Clock(), Carried(), Scripted(script, raised)
+        carrier: Any = KafkaCarrier(KafkaStream(brokers=("127.0.0.1:1",), topic=TOPIC, rx=SEEN), clock)
+        carrier._stream, carrier._producer = carried, library
+        taken = carrier.give([Message("x", None, text) for text in (b"a", b"b", b"c")] + [Message("y", b"k", b"d")])
+        self.assertEqual(carrier._given - len(carrier._failures), len(library.taken))
+        return taken, [text for _, text in library.taken], carried, carrier
+
+    def test_what_the_library_takes(self) -> None:
+        taken, library, carried, carrier = self.given({})
+        self.assertEqual((taken, library, carried.lost), (4, [b"a", b"b", b"c", b"d"], []))
+        self.assertFalse(carrier._wants_room)
+
+    def test_a_library_that_is_full(self) -> None:
+        for raised in (None, BufferError("full")):
+            full = {b"b": "_QUEUE_FULL", b"c": "_QUEUE_FULL"}
+            taken, library, carried, carrier = self.given(full, raised)
+            self.assertEqual((taken, library), (0, []) if raised else (1, [b"a"]))
+            self.assertEqual(carried.lost, [])
+            self.assertTrue(carrier._wants_room)
+
+    def test_messages_that_it_will_never_take(self) -> None:
+        taken, library, carried, _ = self.given({b"b": "MSG_SIZE_TOO_LARGE", b"d": "MSG_SIZE_TOO_LARGE"})
+        self.assertEqual((taken, library), (4, [b"a", b"c"]))
+        self.assertEqual([message.payload for message, _ in carried.lost], [b"b", b"d"])
+        taken, library, carried, _ = self.given({}, ValueError("a topic with a zero"))
+        self.assertEqual((taken, library, len(carried.lost)), (4, [], 4))
+
+    def test_a_library_that_is_of_no_use_any_more(self) -> None:
+        taken, library, carried, carrier = self.given({b"b": "_FATAL", b"c": "_FATAL", b"d": "_FATAL"})
+        self.assertEqual((taken, library, carried.lost), (1, [b"a"], []))
+        self.assertEqual([error[2] for error in carrier._notes.errors], [True], "there is to be another producer")
+        taken, library, carried, carrier = self.given({b"b": "_STATE"})
+        self.assertEqual((taken, library), (4, [b"a", b"c", b"d"]))
+        self.assertEqual([failure.message[2] for failure in carrier._failures], [b"b"])
 
     def test_brokers_that_are_away(self) -> None:
         """Told as soon as it is known why, or it lasts and messages wait; over when there is a connection again."""

@@ -85,7 +85,7 @@ def prefix_text(prefix: Prefix) -> str:
     octets = prefix.octets
     if len(octets) == 4:
         first, second, third, fourth = octets
-        return f"{_DIGITS[first]}.{_DIGITS[second]}.{_DIGITS[third]}.{_DIGITS[fourth]}/{prefix.length}"
+        return f"{_DIGITS[first]}.{_DIGITS[second]}.{_DIGITS[third]}.{_DIGITS[fourth]}/{_DIGITS[prefix.length]}"
     return f"{inet_ntop(AF_INET6, octets)}/{prefix.length}"
 
 

@@ -15,7 +15,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from logging import WARNING
+from operator import itemgetter
 from pathlib import Path
 from random import uniform
 from time import monotonic
@@ -80,6 +82,8 @@ _REFUSED = {
 """What brokers, or the library, say of messages that they will never take, by the names of the errors."""
 
 _TOO_LARGE = "MSG_SIZE_TOO_LARGE"
+_FULL = {"_QUEUE_FULL", "BufferError"}
+_TOPIC = itemgetter(0)
 _DOWN = "_ALL_BROKERS_DOWN"
 _OF_A_CONNECTION = {"_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "_SSL", "_AUTHENTICATION"}
 _CONNECTED = re.compile(r'"state": *"UP"')
@@ -282,28 +286,54 @@ class KafkaCarrier:
         if self._producer is None or self._until is not None:
             self._wants_room = True
             return 0
-        produce, self._number = self._producer.produce, self._number + 1
-        given, taken, refused = _Given(self._number, messages, self._failures), 0, 0
-        try:
-            for topic, key, payload in messages:
-                try:
-                    produce(topic, payload, key, -1, given)
-                except BufferError:
-                    self._wants_room = True
-                    break
-                except Exception as wrong:  # the library's own, which is not imported here
-                    name, why = _error(wrong)
-                    if name not in _REFUSED:
-                        self._replace_soon(why)
-                        break
-                    refused += 1
-                    self._stream.refused(messages[taken], self._say(why))
-                taken += 1
-        finally:
-            self._given += taken - refused
+        self._number += 1
+        given, taken = _Given(self._number, messages, self._failures), 0
+        for topic, together in groupby(messages, _TOPIC):
+            batch = [{"value": payload, "key": key} for _, key, payload in together]
+            count = self._produce(topic, batch, given, messages[taken : taken + len(batch)])
+            taken += count
+            if count < len(batch):
+                break
         if self._is_idle:
             self._turn_in(BUSY_SECONDS)
         return taken
+
+    def _produce(self, topic: str, batch: list[dict[str, Any]], given: _Given, messages: Sequence[Message]) -> int:
+        """Have the library take these of one topic; how many of them, from the first on, are done with."""
+        try:
+            queued: int = self._producer.produce_batch(topic, batch, on_delivery=given)
+        except Exception as wrong:  # the library's own, which is not imported here
+            return self._not_taken(*_error(wrong), messages)
+        self._given += queued
+        if queued == len(batch):
+            return queued
+        errors: list[Any] = [each.get("_error") for each in batch]
+        last: Any = None
+        while errors and errors[-1] is not None and errors[-1].name() not in _REFUSED:
+            last = errors.pop()  # nothing of these is there: where it is full or broken, it is so for all that follow
+        for message, error in zip(messages, errors, strict=False):
+            if error is None:
+                continue
+            if error.name() in _REFUSED:
+                self._stream.refused(message, self._say(error.str()))
+            else:
+                self._given += 1
+                self._failures.append(_Failure(given, (topic, message.key, message.payload), error.name(), error.str()))
+        if last is not None:
+            self._not_taken(last.name(), last.str(), ())
+        return len(errors)
+
+    def _not_taken(self, name: str, why: str, messages: Sequence[Message]) -> int:
+        """The library takes no more, or none of these; how many are done with."""
+        if name in _FULL:
+            self._wants_room = True
+        elif name in _REFUSED:
+            for message in messages:
+                self._stream.refused(message, self._say(why))
+            return len(messages)
+        else:
+            self._replace_soon(why)
+        return 0
 
     def close(self, seconds: float) -> Deferred[list[Message]]:
         """Deliver what was taken in this time; fires with what did not arrive, in order."""
