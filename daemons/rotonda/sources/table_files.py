@@ -352,7 +352,7 @@ def _array_in(octets: bytes, objects: _Objects, columns: _Columns) -> tuple[int,
 
 def _is_cut(wrong: Exception, octets: int) -> bool:
     """Whether a piece of so many octets cannot be read because it is one."""
-    if isinstance(wrong, msgspec.ValidationError | RecursionError | UnicodeDecodeError):
+    if isinstance(wrong, msgspec.ValidationError | RecursionError) or _is_of_utf8(wrong):
         return False
     offset = _OFFSET.search(str(wrong))
     return offset is None or int(offset[1]) >= octets - 1
@@ -403,7 +403,7 @@ def _told(wrong: Exception, octets: bytes, columns: _Columns, begin: int, place:
     """What a decoder that began at this octet says, in our words: where, and what."""
     if isinstance(wrong, RecursionError):
         return f"{place or f'record {columns.records + 1}'}: values are nested too deeply"
-    if isinstance(wrong, UnicodeDecodeError):
+    if _is_of_utf8(wrong):
         return f"{place or f'line {columns.line(octets, _not_utf8(octets, begin))}'}: this is not UTF-8"
     told = str(wrong)
     found = _PATH.fullmatch(told)
@@ -416,6 +416,12 @@ def _told(wrong: Exception, octets: bytes, columns: _Columns, begin: int, place:
         place = f"line {columns.line(octets, min(max(at, 0), len(octets)))}"
         told = _OFFSET.sub("", told).strip()
     return f"{place}: {cut(told, 200)}"
+
+
+def _is_of_utf8(wrong: Exception) -> bool:
+    """Whether a decoder says that something is no UTF-8, as msgspec 0.22 and before do it, or as later ones do."""
+    is_of_values = isinstance(wrong, msgspec.ValidationError)
+    return isinstance(wrong, UnicodeDecodeError) or ("UTF-8" in str(wrong) and not is_of_values)
 
 
 def _not_utf8(octets: bytes, begin: int) -> int:
