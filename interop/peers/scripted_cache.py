@@ -116,6 +116,9 @@ class WatchedSession(CacheSession):
         print(f"asked: version {version}, type {kind}, session {session}, serial {serial}{said}", flush=True)
         return super().receive(version, pdu, now)
 
+    def answer_at_once(self, version: int, pdu: Pdu, now: float) -> None:
+        """There is no way past being watched."""
+
 
 class Routers(ServerFactory):
     """The connections of routers, in some versions only."""
