@@ -12,16 +12,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from threading import Event, Semaphore, Thread
+from threading import Event, Semaphore
 from typing import Any
 
 import numpy as np
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from rotonda.units.kafka_topic import Notes, Retry, Topic, UnusableTopic, opened, text_of
+from rotonda.units.kafka_topic import Notes, Retry, Topic, TopicService, UnusableTopic, opened, text_of
 from rotonda.views.shown import HeldPartition, Link
 from rotoro.log.read import Batch, ValueReader
 from rotoro.log.reader import Adopt, Marks, Taking, Waiting, leaving, pieces
@@ -81,7 +80,7 @@ class _Work:
     done: Event
 
 
-class KafkaReader(Service):
+class KafkaReader(TopicService):
     """One member of a group. `history` is the table of what it holds; nobody else commits to it."""
 
     log = Logger()
@@ -97,20 +96,18 @@ class KafkaReader(Service):
         adopt: Adopt,
         record: RecordType | None = None,
     ) -> None:
-        self.title = title
+        super().__init__(reactor, title, topic)
         self.refused = 0
         """Records of the topic that could not be used."""
         self.commits = 0
-        self._reactor, self._topic, self._group = reactor, topic, group
+        self._group = group
         self._history, self._values = history, ValueReader(record)
         self._taking, self._marks = Taking(store, adopt), Marks()
         self._partitions = 0
         self._held: dict[int, _Held] = {}
         self._assigned = False
-        self._problem: str | None = None
         self._failed: str | None = None
         """Why something that was read could not be taken."""
-        self._stopping, self._ended = Event(), Deferred[None]()
         self._work: deque[_Work] = deque()
         self._at_work = False
         self._room = Semaphore(UNDER_WAY)
@@ -162,7 +159,7 @@ class KafkaReader(Service):
     def startService(self) -> None:
         """Become a member."""
         super().startService()
-        Thread(target=self._run, name=f"{self.title} reads", daemon=True).start()
+        self._start("reads")
 
     def stopService(self) -> Deferred[None]:
         """Leave the group, so that others have the partitions at once; fires when that is done."""
@@ -174,27 +171,9 @@ class KafkaReader(Service):
         """Read nothing as long as this is so; we stay a member of the group, and what was read is taken."""
         self._is_held = on
 
-    def _run(self) -> None:
-        retry = Retry(self._stopping)
-        while not self._stopping.is_set():
-            try:
-                self._follow(retry)
-            except UnusableTopic as wrong:
-                self._tell(str(wrong))
-                retry.wait()
-            except Exception as wrong:  # whatever it was, it is tried again, from the beginning
-                self._tell(f"{self._topic}: {text_of(wrong)}")
-                retry.wait()
-        self._reactor.callFromThread(self._ended.callback, None)
-
-    def _tell(self, problem: str | None) -> None:
-        if problem != self._problem and problem is not None:
-            self.log.warn("{unit}: {problem}", unit=self.title, problem=problem)
-        self._problem = problem
-
     # --- in the thread -----------------------------------------------------------------------------------------------
 
-    def _follow(self, retry: Retry) -> None:
+    def _attend(self, retry: Retry) -> None:
         from confluent_kafka import Consumer
 
         self._partitions, self._failed, self._is_paused = opened(self._topic, make=False), None, False

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from random import uniform
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 60.0
@@ -54,6 +56,44 @@ class Retry:
         """Wait, unless it is to stop."""
         self._seconds = min(max(2 * self._seconds, FIRST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
         self._stopped.wait(self._seconds * uniform(0.75, 1.25))
+
+
+class TopicService(Service):
+    """Who writes a topic or reads it, in a thread of its own. Whatever fails is told, and begun anew after a while."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, title: str, topic: Topic) -> None:
+        self.title = title
+        self._reactor, self._topic = reactor, topic
+        self._problem: str | None = None
+        self._stopping, self._ended = Event(), Deferred[None]()
+
+    def _start(self, does: str) -> None:
+        Thread(target=self._run, name=f"{self.title} {does}", daemon=True).start()
+
+    def _attend(self, retry: Retry) -> None:
+        """In the thread, until it is to stop."""
+        raise NotImplementedError
+
+    def _interrupted(self) -> None:
+        """In the thread: the work has failed, and it is waited until it begins anew."""
+
+    def _run(self) -> None:
+        retry = Retry(self._stopping)
+        while not self._stopping.is_set():
+            try:
+                self._attend(retry)
+            except Exception as wrong:
+                self._tell(str(wrong) if isinstance(wrong, UnusableTopic) else f"{self._topic}: {text_of(wrong)}")
+                self._interrupted()
+                retry.wait()
+        self._reactor.callFromThread(self._ended.callback, None)
+
+    def _tell(self, problem: str | None) -> None:
+        if problem != self._problem and problem is not None:
+            self.log.warn("{unit}: {problem}", unit=self.title, problem=problem)
+        self._problem = problem
 
 
 class Notes:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from secrets import randbits
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from time import monotonic
 from typing import Any
 
 import numpy as np
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rotonda.units.kafka_topic import ASK_SECONDS, Notes, Retry, Topic, UnusableTopic, opened, text_of
+from rotonda.units.kafka_topic import ASK_SECONDS, Notes, Retry, Topic, TopicService, opened
 from rotonda.views.shown import Link
 from rotoro.log.cells import Numbers, all_of, touched
 from rotoro.log.writer import CELLS, LogWriter, Step
@@ -54,7 +53,7 @@ class Fenced(Exception):
     """Another writer of the same name has begun."""
 
 
-class KafkaWriter(Service):
+class KafkaWriter(TopicService):
     """Keeps the table of `history` in a topic, under a name. `complete` tells whether the table is whole.
 
     After a restart, what the topic had of the table before stays as it is until the table is whole, and for
@@ -74,23 +73,22 @@ class KafkaWriter(Service):
         record: RecordType | None = None,
         restart_time: float = 0.0,
     ) -> None:
-        self.title, self.writer = title, name
+        super().__init__(reactor, title, topic)
+        self.writer = name
         self.written = 0
         """Values and tombstones that are in the topic."""
         self.left_out = 0
         """Routes that fit into no record."""
         self.complete = False
         """Whether the whole table is in the topic."""
-        self._reactor, self._topic, self._record = reactor, topic, record
+        self._record = record
         self._history, self._is_whole, self._restart_time = history, complete, restart_time
         self._whole = False
         self._cells = 0
         self._state = "connecting"
-        self._problem: str | None = None
-        self._lock, self._news, self._stopping, self._fenced = Lock(), Event(), Event(), Event()
+        self._lock, self._news, self._fenced = Lock(), Event(), Event()
         self._snapshot = history.snapshot
         self._dirty: dict[RouteSlot, list[Numbers]] = {}
-        self._ended = Deferred[None]()
         self._look = LoopingCall(self._look_at_it)
         self._look.clock = reactor
         self._leave: Callable[[], None] = lambda: None
@@ -115,7 +113,7 @@ class KafkaWriter(Service):
         super().startService()
         self._leave = self._history.subscribe(self._hear)
         self._look.start(LOOK_SECONDS)
-        Thread(target=self._run, name=f"{self.title} writes", daemon=True).start()
+        self._start("writes")
 
     def stopService(self) -> Deferred[None]:
         """Write no more; fires when that is so."""
@@ -146,29 +144,16 @@ class KafkaWriter(Service):
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        retry = Retry(self._stopping)
-        while not self._stopping.is_set():
-            try:
-                self._write(retry)
-            except Fenced as end:
-                self._tell(str(end))
-                self._state = "fenced"
-                self._stopping.wait()
-            except UnusableTopic as wrong:
-                self._tell(str(wrong))
-                self._state = "connecting"
-                retry.wait()
-            except Exception as wrong:  # whatever it was, all is begun anew
-                self._tell(f"{self._topic}: {text_of(wrong)}")
-                self._state = "connecting"
-                retry.wait()
-        self._reactor.callFromThread(self._ended.callback, None)
+    def _attend(self, retry: Retry) -> None:
+        try:
+            self._write(retry)
+        except Fenced as end:
+            self._tell(str(end))
+            self._state = "fenced"
+            self._stopping.wait()
 
-    def _tell(self, problem: str | None) -> None:
-        if problem != self._problem and problem is not None:
-            self.log.warn("{unit}: {problem}", unit=self.title, problem=problem)
-        self._problem = problem
+    def _interrupted(self) -> None:
+        self._state = "connecting"
 
     def _write(self, retry: Retry) -> None:
         from confluent_kafka import Producer
