@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -71,11 +71,12 @@ KAFKA = MavenPeer("kafka", "3.9.1")
 
 
 class Ports(NamedTuple):
-    """Where the broker listens: without anything, with TLS, with passwords (SASL PLAIN), with both, behind a proxy, and
-    on another address of this machine."""
+    """Where the broker listens: without anything, with TLS, with a certificate that has expired, with passwords (SASL,
+    `MECHANISMS`), with TLS and passwords, behind a proxy, and on another address of this machine."""
 
     plain: int
     tls: int
+    expired: int
     password: int
     tls_password: int
     behind: int
@@ -84,7 +85,10 @@ class Ports(NamedTuple):
 
 
 class Kafka(Broker):
-    """A broker on ports of loopback; those with TLS only with an identity, those with passwords only with users."""
+    """A broker on ports of loopback; those with TLS only with an identity, those with passwords only with users.
+
+    Who comes without a password may do everything, and so may users as long as nothing is said of a thing (`allow`).
+    """
 
     name = "kafka"
 
@@ -97,9 +101,10 @@ class Kafka(Broker):
         other: str | None = None,
         data: Path | None = None,
         settings: Sequence[tuple[str, object]] = (),
+        expired: Identity | None = None,
     ) -> None:
         """`proxy`: the port of a proxy before `ports.behind`: clients that come that way stay there.  `other`: another
-        address than loopback, with `ports.other`.
+        address than loopback, with `ports.other`.  `expired`: what is shown on that port.
 
         Kafka's own settings, such as message.max.bytes, come in `settings`.
         """
@@ -107,8 +112,10 @@ class Kafka(Broker):
         self.ports = Ports(*free_ports(len(Ports._fields)))
         self.port = self.ports.plain
         self.data = data or folder / "data"
+        self._users = dict(users or {})
         self._configuration = folder / "server.properties"
-        self._configuration.write_text(settings_text(self._settings(identity, users, proxy, other, settings)))
+        told = [*self._settings(identity, users, proxy, other, expired), *settings]
+        self._configuration.write_text(settings_text(told))
         self._write_logging("INFO")
 
     @property
@@ -122,7 +129,7 @@ class Kafka(Broker):
         users: Mapping[str, str] | None,
         proxy: int | None,
         other: str | None,
-        settings: Sequence[tuple[str, object]],
+        expired: Identity | None,
     ) -> list[tuple[str, object]]:
         # name of a listener: its kind, where it listens, where clients find it
         here = f"{LOOPBACK}:{{}}".format
@@ -136,7 +143,11 @@ class Kafka(Broker):
         if identity is not None:
             listeners["TLS"] = ("SSL", here(self.ports.tls), here(self.ports.tls))
             told += self._tls(identity)
+        if expired is not None:
+            listeners["EXPIRED"] = ("SSL", here(self.ports.expired), here(self.ports.expired))
+            told += self._tls(expired, "listener.name.expired.")
         if users is not None:
+            told += _GUARDED
             listeners["PASSWORD"] = ("SASL_PLAINTEXT", here(self.ports.password), here(self.ports.password))
             told += _passwords("password", users)
         if identity is not None and users is not None:
@@ -171,28 +182,30 @@ class Kafka(Broker):
             ("log.cleaner.dedupe.buffer.size", 16 << 20),
             ("log.retention.check.interval.ms", 5000),
             *told,
-            *settings,
         ]
 
     def show(self, identity: Identity) -> None:
         """Be somebody else from the next start on; only one that has an identity can."""
         self._tls(identity)
 
-    def _tls(self, identity: Identity) -> list[tuple[str, object]]:
+    def _tls(self, identity: Identity, listener: str = "") -> list[tuple[str, object]]:
         # its kind of PEM file: the key, then the chain
-        store = self.folder / "identity.pem"
+        store = self.folder / f"{listener}identity.pem"
         store.write_bytes(identity.key.read_bytes() + identity.certificate.read_bytes())
         return [
-            ("ssl.keystore.type", "PEM"),
-            ("ssl.keystore.location", store),
-            ("ssl.truststore.type", "PEM"),
-            ("ssl.truststore.location", identity.authority),
+            (f"{listener}ssl.keystore.type", "PEM"),
+            (f"{listener}ssl.keystore.location", store),
+            (f"{listener}ssl.truststore.type", "PEM"),
+            (f"{listener}ssl.truststore.location", identity.authority),
         ]
 
     def _begin(self, name: str) -> None:
         if not (self.data / "meta.properties").exists():
             self.data.mkdir(parents=True, exist_ok=True)
             words = ["format", "-t", _CLUSTER, "-c", str(self._configuration)]
+            for name, password in self._users.items():
+                for mechanism in _SCRAM:
+                    words += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
             _tool(self.folder, "kafka.tools.StorageTool", words)
         command = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", _logging(self.folder)]
         daemon = Daemon(name, [*command, "kafka.Kafka", self._configuration], self.folder, _environment())
@@ -212,6 +225,21 @@ class Kafka(Broker):
         for each in made.values():
             each.result(30)
 
+    def allow(self, user: str, topic: str, *operations: str) -> None:
+        """Only this user may do anything with a topic, and only this: READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS."""
+        from confluent_kafka import admin
+
+        client = admin.AdminClient({"bootstrap.servers": self.address})
+        rules = [
+            admin.AclBinding(
+                admin.ResourceType.TOPIC, topic, admin.ResourcePatternType.LITERAL, f"User:{user}", "*",
+                admin.AclOperation[operation], admin.AclPermissionType.ALLOW,
+            )
+            for operation in operations
+        ]  # fmt: skip
+        for made in client.create_acls(rules).values():
+            made.result(30)
+
     def count(self, topic: str) -> int:
         """How many records a topic has; one that is compacted has fewer."""
         from confluent_kafka import Consumer, TopicPartition
@@ -226,24 +254,34 @@ class Kafka(Broker):
 
     def read(self, topic: str) -> list[Read]:
         """All that a topic has, by the library: it is there at once, other than the console consumer."""
-        from confluent_kafka import Consumer, TopicPartition
+        return [
+            Read(partition, offset, key.decode(), value.decode()) for partition, offset, key, value in self._all(topic)
+        ]
 
-        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "read", "auto.offset.reset": "earliest"})
-        found: list[Read] = []
+    def places(self, topic: str) -> set[tuple[int, int]]:
+        """Partition and offset of each record that a topic has; compaction takes some away, and never moves one."""
+        return {(partition, offset) for partition, offset, _, _ in self._all(topic)}
+
+    def _all(self, topic: str) -> Iterator[tuple[int, int, bytes, bytes]]:
+        from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+        more = {"auto.offset.reset": "earliest", "enable.partition.eof": True}
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "read", **more})
         try:
             for partition in consumer.list_topics(topic, 30).topics[topic].partitions:
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), 30)
-                consumer.assign([TopicPartition(topic, partition, low)])
-                end = time.monotonic() + 60
-                while low < high and time.monotonic() < end:
+                consumer.assign([TopicPartition(topic, partition, 0)])
+                end, more_to_come = time.monotonic() + 60, True
+                while more_to_come and time.monotonic() < end:
                     for each in consumer.consume(10_000, 0.2):
-                        key, value, offset = each.key() or b"null", each.value() or b"null", each.offset()
+                        if (error := each.error()) is not None:
+                            # offsets alone do not tell: marks of transactions have some, too
+                            more_to_come = error.code() != KafkaError._PARTITION_EOF
+                            continue
+                        offset = each.offset()
                         assert offset is not None
-                        found.append(Read(partition, offset, key.decode(), value.decode()))
-                        low = offset + 1
+                        yield partition, offset, each.key() or b"null", each.value() or b"null"
         finally:
             consumer.close()
-        return found
 
     def consume(self, topic: str, name: str = "console", options: Sequence[str] = ()) -> KafkaConsole:
         """Its own console consumer, which prints all of a topic from its beginning, and goes on.
@@ -298,6 +336,15 @@ COMPACTED = {
 }
 """Settings of a topic that keeps the last record of each key, and does so within seconds."""
 
+MECHANISMS = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"
+"""The ways by which users log in."""
+
+_SCRAM = MECHANISMS[1:]
+_GUARDED: list[tuple[str, object]] = [
+    ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+    ("super.users", "User:ANONYMOUS"),
+    ("allow.everyone.if.no.acl.found", "true"),
+]
 _CLUSTER = "cm90b3JvLXBlZXJzLWthZg"
 # a compiler that does little is done sooner
 _TOOL = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -311,8 +358,12 @@ def _read(line: str) -> Read:
 def _passwords(listener: str, users: Mapping[str, str]) -> list[tuple[str, object]]:
     known = " ".join(f'user_{name}="{password}"' for name, password in users.items())
     prefix = f"listener.name.{listener}"
-    login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {known};"
-    return [(f"{prefix}.sasl.enabled.mechanisms", "PLAIN"), (f"{prefix}.plain.sasl.jaas.config", login)]
+    module = "org.apache.kafka.common.security.{}LoginModule required".format
+    return [
+        (f"{prefix}.sasl.enabled.mechanisms", ",".join(MECHANISMS)),
+        (f"{prefix}.plain.sasl.jaas.config", f"{module('plain.Plain')} {known};"),
+        *((f"{prefix}.{each.lower()}.sasl.jaas.config", f"{module('scram.Scram')};") for each in _SCRAM),
+    ]
 
 
 def _environment() -> dict[str, str]:
