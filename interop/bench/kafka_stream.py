@@ -26,7 +26,7 @@ from rotonda.blocks.configs import KafkaStream
 from rotonda.blocks.types import FieldOf, RecordType
 from rotonda.blocks.values import Prefix, RecordValue
 from rotonda.outputs.broker import BrokerStream
-from rotonda.outputs.kafka import KafkaCarrier, json_message, producer_settings
+from rotonda.outputs.kafka import KafkaCarrier, json_messages, producer_settings
 from rotonda.outputs.overflow import QueueSettings
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -97,8 +97,8 @@ async def measured(options: argparse.Namespace, address: str, more: dict[str, An
     """Rounds of both, in turn."""
     config = KafkaStream(brokers=(address,), topic=TOPIC, key="origin", rx=RECORD)
     records = [record(number) for number in range(DISTINCT)]
-    make = json_message(RECORD, lambda _: TOPIC, config.key)
-    payload = make(records[DISTINCT // 2], 0.0).payload
+    make = json_messages(RECORD, lambda _: TOPIC, config.key)
+    payload = make([records[DISTINCT // 2]], 0.0)[0].payload
     alone, ours = [], []
     for _ in range(options.rounds):
         alone.append(the_library(producer_settings(config) | more, payload, options.records))

@@ -21,9 +21,12 @@ SEEN = RecordType("Seen", (FieldOf("prefix", types.PREFIX), FieldOf("asn", types
 
 class JsonTests(SynchronousTestCase):
     def assertSame(self, type: RecordType, record: RecordValue, beside: str | None = None) -> None:
-        octets, value = json_of(type, beside)(record)
-        self.assertEqual(decode(octets), decode(encode(plain(type)(record))))
-        self.assertEqual(value, None if beside is None else record.get(beside))
+        lines, values = json_of(type, beside, "\n")([record, record])
+        for line, value in zip(lines, values, strict=True):
+            self.assertEqual(decode(line), decode(encode(plain(type)(record))))
+            self.assertEqual(line[-1:], b"\n")
+            self.assertEqual(value, None if beside is None else record.get(beside))
+        self.assertEqual(json_of(type, beside)([record])[0], [lines[0][:-1]])
 
     def test_each_type(self) -> None:
         rows = [(type, value) for type, value, *_ in ROWS if type is not None]

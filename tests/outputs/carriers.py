@@ -72,10 +72,10 @@ class Puppet:
             self.stream.refused(self.held.pop(0), "too large")
 
 
-def numbered(record: RecordValue, sent: float) -> Message:
-    """A message with the number of a record."""
-    asn: Any = record.get("asn")
-    return Message("t", None, b"%d" % asn)
+def numbered(records: Sequence[RecordValue], sent: float) -> list[Message]:
+    """Messages with the numbers of records."""
+    numbers: list[Any] = [record.get("asn") for record in records]
+    return [Message("t", None, b"%d" % number) for number in numbers]
 
 
 def number_of(message: Message) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -445,17 +445,17 @@ class CarrierTests(Streams):
         stream = self.stream(Overflow.DROP_NEWEST, room=10_000, most=10_000)
         made, most = [0], [0]
 
-        def slow(record: RecordValue, sent: float) -> Any:
-            self.clock.rightNow += 0.00001
-            made[0] += 1
-            return numbered(record, sent)
+        def slow(records: Sequence[RecordValue], sent: float) -> Any:
+            self.clock.rightNow += 0.00001 * len(records)
+            made[0] += len(records)
+            return numbered(records, sent)
 
         def pump() -> None:
             made[0] = 0
             own()
             most[0] = max(most[0], made[0])
 
-        own, stream._pump, stream._message = stream._pump, pump, slow  # type: ignore[method-assign]
+        own, stream._pump, stream._messages = stream._pump, pump, slow  # type: ignore[method-assign]
         self.send(stream, 5000)
         self.deliver_all()
         self.assertEqual(len(self.carrier.arrived), 5000)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rotonda.blocks import types
 from rotonda.blocks.types import FieldOf, ListType, RecordType
 from rotonda.blocks.values import RecordValue
-from rotonda.outputs.file import FileSink, Fsync, csv_header, csv_line, json_line, one_line
+from rotonda.outputs.file import FileSink, Fsync, csv_header, csv_lines, json_lines, one_line
 from rotonda.outputs.stream import CannotWrite
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,28 +27,28 @@ from tests.outputs.records import SEEN, seen
 class LineTests(SynchronousTestCase):
     def test_json(self) -> None:
         self.assertEqual(
-            json.loads(json_line(SEEN)(seen(7, None), 0.0)),
+            json.loads(*json_lines(SEEN)([seen(7, None)], 0.0)),
             {"prefix": "10.7.0.0/16", "asn": 7, "path": "64496 7", "marks": ["0:1", "0:2"], "note": None},
         )
 
     def test_csv(self) -> None:
         self.assertEqual(csv_header(SEEN), b"prefix,asn,path,marks,note\n")
-        self.assertEqual(csv_line(SEEN)(seen(7, 'a "b", c'), 0.0), b'10.7.0.0/16,7,64496 7,0:1 0:2,"a ""b"", c"\n')
-        self.assertEqual(csv_line(SEEN)(RecordValue("", (("asn", 1), ("more", 2))), 0.0), b",1,,,\n")
+        self.assertEqual(csv_lines(SEEN)([seen(7, 'a "b", c')], 0.0), [b'10.7.0.0/16,7,64496 7,0:1 0:2,"a ""b"", c"\n'])
+        self.assertEqual(csv_lines(SEEN)([RecordValue("", (("asn", 1), ("more", 2)))], 0.0), [b",1,,,\n"])
 
     def test_records_within_records(self) -> None:
         type = RecordType("T", (FieldOf("ok", types.BOOL), FieldOf("all", ListType(SEEN)), FieldOf("one", SEEN)))
         value = RecordValue("T", (("ok", True), ("all", (seen(),)), ("one", seen())))
-        row = next(csv.reader([csv_line(type)(value, 0.0).decode()]))
+        row = next(csv.reader([line.decode() for line in csv_lines(type)([value], 0.0)]))
         self.assertEqual((row[0], json.loads(row[1])[0], json.loads(row[2])["asn"]), ("true", json.loads(row[2]), 1))
 
     @given(st.text(max_size=20))
     def test_a_record_is_one_line(self, note: str) -> None:
-        row = csv_line(SEEN)(seen(1, note), 0.0).decode()
+        row = csv_lines(SEEN)([seen(1, note)], 0.0)[0].decode()
         self.assertEqual((row.splitlines(), row.count("\n")), ([row[:-1]], 1))
         self.assertEqual(next(csv.reader(StringIO(row)))[4], one_line(note))
         if note.isprintable():
-            line = json_line(SEEN)(seen(1, note), 0.0)
+            (line,) = json_lines(SEEN)([seen(1, note)], 0.0)
             self.assertEqual((line.count(b"\n"), json.loads(line)["note"]), (1, note))
 
 

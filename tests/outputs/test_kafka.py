@@ -29,7 +29,7 @@ from rotonda.outputs.kafka import (
     _Failure,
     _Given,
     _in_order,
-    json_message,
+    json_messages,
     producer_settings,
     raw_stream,
 )
@@ -425,16 +425,16 @@ class PureTests(SynchronousTestCase):
             self.assertEqual((library.answered, library.purged), (answered, 5 - answered))
 
     def test_messages(self) -> None:
-        make = json_message(SEEN, lambda record: "x", "note")
-        topic, key, payload = make(seen(1, "é"), 0.0)
+        make = json_messages(SEEN, lambda record: "x", "note")
+        (topic, key, payload), without = make([seen(1, "é"), seen(1, None)], 0.0)
         self.assertEqual((topic, key), ("x", "é".encode()))
         self.assertEqual(
             json.loads(payload),
             {"prefix": "10.1.0.0/16", "asn": 1, "path": "64496 1", "marks": ["0:1", "0:2"], "note": "é"},
         )
-        self.assertIsNone(make(seen(1, None), 0.0).key)
-        self.assertIsNone(json_message(SEEN, lambda record: "x", None)(seen(), 0.0).key)
-        self.assertEqual(json_message(SEEN, lambda record: "x", "asn")(seen(7), 0.0).key, b"AS7")
+        self.assertIsNone(without.key)
+        self.assertIsNone(json_messages(SEEN, lambda record: "x", None)([seen()], 0.0)[0].key)
+        self.assertEqual(json_messages(SEEN, lambda record: "x", "asn")([seen(7)], 0.0)[0].key, b"AS7")
 
     def test_what_the_library_is_told(self) -> None:
         cases: list[tuple[dict[str, Any], dict[str, Any]]] = [

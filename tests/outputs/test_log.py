@@ -14,7 +14,7 @@ from rotonda.blocks import types
 from rotonda.blocks.types import FieldOf, ListType, RecordType
 from rotonda.blocks.values import RecordValue
 from rotonda.outputs import log
-from rotonda.outputs.log import LONGEST_LINE, DescriptorSink, SyslogSink, dated_line, log_line, syslog_line
+from rotonda.outputs.log import LONGEST_LINE, DescriptorSink, SyslogSink, dated_lines, log_line, syslog_lines
 from rotonda.outputs.stream import CannotWrite
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -60,18 +60,18 @@ class LineTests(SynchronousTestCase):
         self.assertTrue(quoted.isascii() or (quoted[0] == quoted[-1] == '"'))
 
     def test_dated(self) -> None:
-        line = dated_line("m.s", "WARN", log_line(SEEN))(seen(7), 1.5)
+        (line,) = dated_lines("m.s", "WARN", log_line(SEEN))([seen(7)], 1.5)
         self.assertTrue(line.startswith(b"1970-01-01T00:00:01.500000Z WARN m.s: prefix=10.7.0.0/16 "))
         self.assertTrue(line.endswith(b'"a note"\n'))
 
     def test_long_lines_are_cut_between_characters(self) -> None:
         for letter in ("x", "é", "€"):
-            line = dated_line("s", "INFO", log_line(SEEN))(seen(7, letter * 10_000), 0.0)
+            (line,) = dated_lines("s", "INFO", log_line(SEEN))([seen(7, letter * 10_000)], 0.0)
             self.assertLessEqual(len(line), LONGEST_LINE + 1)
             self.assertTrue(line.decode().endswith(letter + "...\n"))
 
     def test_syslog(self) -> None:
-        line = syslog_line("s", "ERROR", "LOCAL1", log_line(SEEN), 77)(seen(7), 0.0)
+        (line,) = syslog_lines("s", "ERROR", "LOCAL1", log_line(SEEN), 77)([seen(7)], 0.0)
         self.assertTrue(line.startswith(b"<139>rotonda[77]: s: prefix="))
         self.assertFalse(line.endswith(b"\n"))
 

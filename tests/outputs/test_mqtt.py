@@ -18,7 +18,7 @@ from rotonda.blocks.program import StreamBlock
 from rotonda.blocks.types import StreamType
 from rotonda.outputs import mqtt
 from rotonda.outputs.carrier import Message
-from rotonda.outputs.file import json_line
+from rotonda.outputs.file import json_lines
 from rotonda.outputs.mqtt import MqttCarrier, MqttSettings
 from rotonda.outputs.mqtt_wire import NotMqtt, Packets
 from rotonda.outputs.outputs import output_for
@@ -572,9 +572,9 @@ class BlockTests(SynchronousTestCase):
         )
 
     def test_a_message_is_the_json_of_a_record(self) -> None:
-        message = mqtt.message_of("{stream}/{asn}", SEEN, names("west", "m.s"))(seen(3), 0.0)
+        (message,) = mqtt.messages_of("{stream}/{asn}", SEEN, names("west", "m.s"))([seen(3)], 0.0)
         self.assertEqual(message[:2], ("m.s/AS3", None))
-        self.assertEqual(message.payload + b"\n", json_line(SEEN)(seen(3), 0.0))
+        self.assertEqual([message.payload + b"\n"], json_lines(SEEN)([seen(3)], 0.0))
 
     def test_what_can_never_be_is_a_refusal(self) -> None:
         for settings, why in (

@@ -45,9 +45,9 @@ class Memory:
         self.closed += 1
 
 
-def number(record: RecordValue, sent: float) -> bytes:
-    asn: Any = record.get("asn")
-    return f"{asn:d}".encode()
+def numbers(records: Sequence[RecordValue], sent: float) -> list[bytes]:
+    asns: list[Any] = [record.get("asn") for record in records]
+    return [f"{asn:d}".encode() for asn in asns]
 
 
 class SinkTests(Told):
@@ -58,7 +58,7 @@ class SinkTests(Told):
         self.stream.startService()
 
     def made(self, in_thread: Callable[..., Deferred[Any]], most: int = 5) -> BrokerStream:
-        return sink_stream("s", number, self.sink, QueueSettings(most), self.clock, in_thread)
+        return sink_stream("s", numbers, self.sink, QueueSettings(most), self.clock, in_thread)
 
     def send(self, *numbers: int) -> None:
         self.stream.send_all(list(map(seen, numbers)))

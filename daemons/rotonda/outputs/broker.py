@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from rotonda.blocks.values import RecordValue
 from rotonda.outputs.carrier import Carried as Carried
 from rotonda.outputs.carrier import Carrier as Carrier
-from rotonda.outputs.carrier import MakeMessage as MakeMessage
+from rotonda.outputs.carrier import MakeMessages as MakeMessages
 from rotonda.outputs.carrier import Message as Message
 from rotonda.outputs.overflow import MOST_UNDER_WAY, Overflow, QueueSettings, Room
 from rotonda.outputs.spill import Spill, Spilled
@@ -56,7 +56,7 @@ class BrokerStream(Stream):
     def __init__(
         self,
         title: str,
-        message: MakeMessage,
+        messages: MakeMessages,
         carrier: Carrier,
         queue: QueueSettings,
         reactor: Any,
@@ -65,7 +65,7 @@ class BrokerStream(Stream):
     ) -> None:
         super().__init__(title)
         self.carrier = carrier
-        self._message = message
+        self._messages = messages
         self._settings = queue
         self._reactor = reactor
         self._clock = clock
@@ -339,9 +339,8 @@ class BrokerStream(Stream):
     def _made(self) -> list[Message]:
         """The next records as messages."""
         records, sent = self._room.take(self._piece)
-        message = self._message
         try:
-            return [message(record, sent) for record in records]
+            return self._messages(records, sent)
         except Exception:
             return self._made_one_by_one(records, sent)
 
@@ -349,7 +348,7 @@ class BrokerStream(Stream):
         made = []
         for record in records:
             try:
-                made.append(self._message(record, sent))
+                made += self._messages((record,), sent)
             except Exception as wrong:
                 self.drop(1, REFUSED)
                 self._tell_refused(f"a record cannot be written: {wrong!r}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -18,8 +19,16 @@ class Message(NamedTuple):
     payload: bytes
 
 
-MakeMessage: TypeAlias = Callable[[RecordValue, float], Message]
-"""Makes a message of a record and of when it was sent (seconds since 1970)."""
+MakeMessages: TypeAlias = Callable[[Sequence[RecordValue], float], list[Message]]
+"""Makes a message of each of some records, and of when they were sent (seconds since 1970)."""
+
+
+def messages(topics: Iterable[str], keys: Iterable[bytes | None], payloads: Sequence[bytes]) -> list[Message]:
+    """The same as `Message` for each, in less time."""
+    return list(map(_MESSAGE, zip(topics, keys, payloads, strict=False)))
+
+
+_MESSAGE: Callable[[tuple[str, bytes | None, bytes]], Message] = partial(tuple.__new__, Message)
 
 
 class Carried(Protocol):

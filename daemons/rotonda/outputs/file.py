@@ -23,7 +23,7 @@ from rotonda.blocks.types import BOOL, DURATION, FLOAT, STRING, WHOLE_NUMBERS, L
 from rotonda.blocks.values import RecordValue
 from rotonda.filters.json_records import json_of
 from rotonda.filters.written import plain, words
-from rotonda.outputs.stream import CannotWrite, Line
+from rotonda.outputs.stream import CannotWrite, Lines
 
 MODE = 0o640
 _PIECE = 1 << 20
@@ -33,10 +33,10 @@ _LAST_LINE = 1 << 16
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 
-def json_line(type: RecordType) -> Line:
+def json_lines(type: RecordType) -> Lines:
     """What makes lines of JSON of records."""
-    write = json_of(type)
-    return lambda record, sent: write(record)[0] + b"\n"
+    write = json_of(type, end="\n")
+    return lambda records, sent: write(records)[0]
 
 
 def csv_header(type: RecordType) -> bytes:
@@ -44,18 +44,18 @@ def csv_header(type: RecordType) -> bytes:
     return _csv_line([field.name for field in type.fields])
 
 
-def csv_line(type: RecordType) -> Line:
+def csv_lines(type: RecordType) -> Lines:
     r"""What makes lines of CSV of records: a cell for each field of the type, with nothing for a missing one.
 
     Items of lists stand between blanks, records are JSON, and a text has its line ends as `\n`.
     """
     cells = [(field.name, _cell(field.type)) for field in type.fields]
 
-    def line(record: RecordValue, sent: float) -> bytes:
+    def line(record: RecordValue) -> bytes:
         own = dict(record.fields)
         return _csv_line(["" if (value := own.get(name)) is None else cell(value) for name, cell in cells])
 
-    return line
+    return lambda records, sent: list(map(line, records))
 
 
 def _cell(type: Type) -> Callable[[Any], str]:

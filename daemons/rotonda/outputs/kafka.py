@@ -15,7 +15,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, repeat
 from logging import WARNING
 from operator import itemgetter
 from pathlib import Path
@@ -36,7 +36,7 @@ from rotonda.blocks.values import RecordValue
 from rotonda.filters.json_records import json_of
 from rotonda.filters.written import words
 from rotonda.outputs.broker import BrokerStream
-from rotonda.outputs.carrier import Carried, MakeMessage, Message
+from rotonda.outputs.carrier import Carried, MakeMessages, Message, messages
 from rotonda.outputs.overflow import QueueSettings
 from rotonda.outputs.stream import BadStream
 from rotonda.outputs.topics import fixed_topic, names, topic_of
@@ -428,7 +428,7 @@ class KafkaCarrier:
         useless = ""
         while self._notes.errors:
             name, text, fatal = self._notes.errors.popleft()
-            text = _TOLD_WITH_IT.sub("", text)
+            text = in_short(text)
             if fatal:
                 useless = text
             elif name == _DOWN:
@@ -444,13 +444,12 @@ class KafkaCarrier:
             level, facility, text = self._notes.lines.popleft()
             if _EXPERIMENTAL in text:
                 continue
-            said = _TOLD_WITH_IT.sub("", text)
             if facility == _FAILED:  # that a broker hangs up is told nowhere else
-                self._loss = _THREAD.sub("", said)
+                self._loss = in_short(text)
             more = self._quiet.worth(facility, monotonic())
             if more is not None:
                 kind = LogLevel.warn if level >= WARNING else LogLevel.info
-                self.log.emit(kind, "{kafka}: {said}{more}", kafka=self.name, said=said, more=more)
+                self.log.emit(kind, "{kafka}: {said}{more}", kafka=self.name, said=in_short(text), more=more)
 
     def _look_at_connections(self, left: int) -> None:
         """That one is lost is no trouble as long as there are others, nor that brokers end those that are idle."""
@@ -557,6 +556,11 @@ def _polled(producer: Any, seconds: float) -> str:
     return ""
 
 
+def in_short(text: str) -> str:
+    """What the library says, without its own threads and times."""
+    return _THREAD.sub("", _TOLD_WITH_IT.sub("", text))
+
+
 def _error(wrong: Exception) -> tuple[str, str]:
     """The library's name for an error, and its words."""
     inner: Any = wrong.args[0] if wrong.args else None
@@ -568,25 +572,25 @@ def _error(wrong: Exception) -> tuple[str, str]:
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 
-def json_message(type: RecordType, topic: Callable[[RecordValue], str], key: str | None) -> MakeMessage:
+def json_messages(type: RecordType, topic: Callable[[RecordValue], str], key: str | None) -> MakeMessages:
     """What makes messages of records: JSON, with the text of a field as the key."""
     name = None if key is None else canonical(key)
-    write, text, made = json_of(type, name), _key(type, name), tuple.__new__
+    write, text = json_of(type, name), _key(type, name)
 
-    def message(record: RecordValue, sent: float) -> Message:
-        payload, value = write(record)
-        return made(Message, (topic(record), None if value is None else text(value), payload))
+    def made(records: Sequence[RecordValue], sent: float) -> list[Message]:
+        payloads, values = write(records)
+        return messages(map(topic, records), map(text, values), payloads)
 
-    return message
+    return made
 
 
-def _key(type: RecordType, name: str | None) -> Callable[[Any], bytes]:
+def _key(type: RecordType, name: str | None) -> Callable[[Any], bytes | None]:
     field = None if name is None else type.field(name)
     say = words(None if field is None else field.type)
 
     @lru_cache(_KEPT)
-    def written(value: Any) -> bytes:
-        return say(value).encode("utf-8", "backslashreplace")
+    def written(value: Any) -> bytes | None:
+        return None if value is None else say(value).encode("utf-8", "backslashreplace")
 
     return written
 
@@ -602,8 +606,8 @@ def kafka_stream(
         topic = topic_of(config.topic, KAFKA_TOPICS, block.type.record, names(instance, block.name))
     except ValueError as wrong:
         raise BadStream(f"{block.name}: topic: {wrong}") from None
-    message = json_message(block.type.record, topic, config.key)
-    return BrokerStream(block.name, message, KafkaCarrier(config, reactor, in_thread), queue, reactor, in_thread)
+    made = json_messages(block.type.record, topic, config.key)
+    return BrokerStream(block.name, made, KafkaCarrier(config, reactor, in_thread), queue, reactor, in_thread)
 
 
 class RawStream(BrokerStream):
@@ -612,18 +616,17 @@ class RawStream(BrokerStream):
     def __init__(
         self, title: str, topic: str, carrier: KafkaCarrier, queue: QueueSettings, reactor: Any, in_thread: InThread
     ) -> None:
-        super().__init__(title, _as_it_is, carrier, queue, reactor, in_thread)
+        super().__init__(title, _as_they_are, carrier, queue, reactor, in_thread)
         self._topic = topic
 
     def publish(self, key: bytes, payloads: Sequence[bytes]) -> None:
         """Send these, in this order."""
-        made: Sequence[Any] = [Message(self._topic, key, payload) for payload in payloads]
+        made: Sequence[Any] = messages(repeat(self._topic), repeat(key), payloads)
         self.send_all(made)
 
 
-def _as_it_is(message: Any, sent: float) -> Message:
-    made: Message = message
-    return made
+def _as_they_are(messages: Sequence[Any], sent: float) -> list[Message]:
+    return list(messages)
 
 
 def raw_stream(title: str, config: RawTopic, instance: str, reactor: Any, in_thread: InThread) -> RawStream:

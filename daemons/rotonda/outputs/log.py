@@ -17,7 +17,7 @@ from rotonda.blocks.literals import quoted
 from rotonda.blocks.types import AS_PATH, PREFIX_MATCH, SCALARS, STRING, ListType, RecordType, Type
 from rotonda.blocks.values import RecordValue
 from rotonda.filters.written import time_text, words
-from rotonda.outputs.stream import CannotWrite, Line
+from rotonda.outputs.stream import CannotWrite, Lines
 
 LONGEST_LINE = 8_192
 """Octets of a line; what is longer is cut, and ends in `...`."""
@@ -67,20 +67,21 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if text.isprintable() and '"' not in text and "\\" not in text else quoted(text)
 
 
-def dated_line(title: str, level: str, line: Callable[[RecordValue], str]) -> Line:
+def dated_lines(title: str, level: str, line: Callable[[RecordValue], str]) -> Lines:
     """The same with a moment, how urgent it is, and the name of the stream before it."""
     before = f"{level} {title}: "
 
-    def dated(record: RecordValue, sent: float) -> bytes:
-        return _cut(f"{time_text(round(sent * _MICROSECONDS))} {before}{line(record)}") + b"\n"
+    def dated(records: Sequence[RecordValue], sent: float) -> list[bytes]:
+        moment = time_text(round(sent * _MICROSECONDS))
+        return [_cut(f"{moment} {before}{line(record)}") + b"\n" for record in records]
 
     return dated
 
 
-def syslog_line(title: str, level: str, facility: str, line: Callable[[RecordValue], str], process: int) -> Line:
-    """A message for the syslog of this machine, which adds the moment itself (RFC 3164 section 5.3)."""
+def syslog_lines(title: str, level: str, facility: str, line: Callable[[RecordValue], str], process: int) -> Lines:
+    """Messages for the syslog of this machine, which adds the moment itself (RFC 3164 section 5.3)."""
     before = f"<{FACILITIES[facility] << 3 | LEVELS[level]}>rotonda[{process}]: {title}: "
-    return lambda record, sent: _cut(f"{before}{line(record)}")
+    return lambda records, sent: [_cut(f"{before}{line(record)}") for record in records]
 
 
 def _cut(line: str) -> bytes:

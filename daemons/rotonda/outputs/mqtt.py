@@ -8,6 +8,7 @@ way got smaller, they go back to the stream and first again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from random import random
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from rotonda.blocks.types import RecordType
 from rotonda.blocks.values import RecordValue
 from rotonda.filters.json_records import json_of
 from rotonda.outputs.broker import BrokerStream
-from rotonda.outputs.carrier import Carried, MakeMessage, Message
+from rotonda.outputs.carrier import Carried, MakeMessages, Message, messages
 from rotonda.outputs.mqtt_wire import CONNACK, LARGEST, PUBCOMP, PUBREC, NotMqtt, Wire
 from rotonda.outputs.overflow import QueueSettings
 from rotonda.outputs.stream import BadStream
@@ -100,21 +101,21 @@ def mqtt_stream(block: StreamBlock, queue: QueueSettings, instance: str, reactor
     assert isinstance(config, MqttStream)
     named = names(instance, block.name)
     try:
-        message = message_of(config.topic, block.type.record, named)
+        made = messages_of(config.topic, block.type.record, named)
         carrier = MqttCarrier(_settings(config, named, block.name), reactor)
     except (BadTemplate, NoTopic, ValueError) as bad:
         raise BadStream(f"{block.name}: {bad}") from None
-    return BrokerStream(block.name, message, carrier, queue, reactor, in_thread)
+    return BrokerStream(block.name, made, carrier, queue, reactor, in_thread)
 
 
-def message_of(topic: str, record: RecordType, named: Mapping[str, str]) -> MakeMessage:
+def messages_of(topic: str, record: RecordType, named: Mapping[str, str]) -> MakeMessages:
     """What makes messages of records, each the record's JSON. Raises BadTemplate and NoTopic."""
     of, write = topic_of(topic, MQTT_TOPICS, record, named), json_of(record)
 
-    def message(value: RecordValue, sent: float) -> Message:
-        return Message(of(value), None, write(value)[0])
+    def made(records: Sequence[RecordValue], sent: float) -> list[Message]:
+        return messages(map(of, records), repeat(None), write(records)[0])
 
-    return message
+    return made
 
 
 def _settings(config: MqttStream, named: Mapping[str, str], stream: str) -> MqttSettings:

@@ -12,8 +12,8 @@ from twisted.internet.threads import deferToThread
 from rotonda.blocks.configs import FileStream, KafkaStream, LogStream, MqttStream, StreamQueue
 from rotonda.blocks.program import StreamBlock
 from rotonda.blocks.types import RecordType
-from rotonda.outputs.file import FileSink, Fsync, csv_header, csv_line, json_line
-from rotonda.outputs.log import DescriptorSink, SyslogSink, dated_line, log_line, syslog_line
+from rotonda.outputs.file import FileSink, Fsync, csv_header, csv_lines, json_lines
+from rotonda.outputs.log import DescriptorSink, SyslogSink, dated_lines, log_line, syslog_lines
 from rotonda.outputs.overflow import QueueSettings
 from rotonda.outputs.sinks import sink_stream
 from rotonda.outputs.stream import BadStream, Stream
@@ -32,9 +32,9 @@ def output_for(
         case LogStream() as config:
             return _log(block, config, instance, reactor, in_thread)
         case FileStream() as config:
-            line = csv_line(record) if config.format == "CSV" else json_line(record)
+            lines = csv_lines(record) if config.format == "CSV" else json_lines(record)
             queue = queue_of(block, config, instance)
-            return sink_stream(block.name, line, _file(config, record), queue, reactor, in_thread)
+            return sink_stream(block.name, lines, _file(config, record), queue, reactor, in_thread)
         case MqttStream() as config:
             return _mqtt(block, queue_of(block, config, instance), instance, reactor, in_thread)
         case KafkaStream() as config:
@@ -83,10 +83,10 @@ def _file(config: FileStream, record: RecordType) -> FileSink:
 def _log(block: StreamBlock, config: LogStream, instance: str, reactor: Any, in_thread: InThread) -> Stream:
     line, queue = log_line(block.type.record), queue_of(block, config, instance)
     if config.target == "SYSLOG":
-        message = syslog_line(block.name, config.level, config.facility, line, os.getpid())
-        return sink_stream(block.name, message, SyslogSink(), queue, reactor, in_thread)
+        lines = syslog_lines(block.name, config.level, config.facility, line, os.getpid())
+        return sink_stream(block.name, lines, SyslogSink(), queue, reactor, in_thread)
     sink = DescriptorSink() if config.target == "STDERR" else FileSink(str(config.file))
-    return sink_stream(block.name, dated_line(block.name, config.level, line), sink, queue, reactor, in_thread)
+    return sink_stream(block.name, dated_lines(block.name, config.level, line), sink, queue, reactor, in_thread)
 
 
 def queue_of(block: StreamBlock, config: StreamQueue, instance: str) -> QueueSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 from twisted.application.internet import backoffPolicy
@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 
 from rotonda.blocks.values import RecordValue
 from rotonda.outputs.broker import BrokerStream
-from rotonda.outputs.carrier import Carried, MakeMessage, Message
+from rotonda.outputs.carrier import Carried, MakeMessages, Message, messages
 from rotonda.outputs.overflow import QueueSettings
-from rotonda.outputs.stream import CannotWrite, Line, Sink
+from rotonda.outputs.stream import CannotWrite, Lines, Sink
 
 TURN_SECONDS = 0.1
 """How long lines wait for others, to be written together."""
@@ -31,20 +31,20 @@ FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 60.0
 
 
 def sink_stream(
-    title: str, line: Line, sink: Sink, queue: QueueSettings, reactor: Any,
+    title: str, lines: Lines, sink: Sink, queue: QueueSettings, reactor: Any,
     in_thread: Callable[..., Deferred[Any]] = deferToThread,
 ) -> BrokerStream:  # fmt: skip
     """A stream that writes lines to a sink."""
-    return BrokerStream(title, line_message(line), SinkCarrier(sink, reactor, in_thread), queue, reactor, in_thread)
+    return BrokerStream(title, line_messages(lines), SinkCarrier(sink, reactor, in_thread), queue, reactor, in_thread)
 
 
-def line_message(line: Line) -> MakeMessage:
+def line_messages(lines: Lines) -> MakeMessages:
     """What makes messages that are only lines."""
 
-    def message(record: RecordValue, sent: float) -> Message:
-        return Message("", None, line(record, sent))
+    def made(records: Sequence[RecordValue], sent: float) -> list[Message]:
+        return messages(repeat(""), repeat(None), lines(records, sent))
 
-    return message
+    return made
 
 
 class SinkCarrier:

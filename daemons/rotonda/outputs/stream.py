@@ -51,8 +51,8 @@ class Sink(Protocol):
         """Write no more."""
 
 
-Line: TypeAlias = Callable[[RecordValue, float], bytes]
-"""Makes a line of a record and of when it was sent (seconds since 1970)."""
+Lines: TypeAlias = Callable[[Sequence[RecordValue], float], list[bytes]]
+"""Makes lines of records and of when they were sent (seconds since 1970)."""
 
 
 def _nobody() -> None:
