@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotoro.table import Diff, RouteSlot, Snapshot
+from rotoro.table.columns import distinct
 from rotoro.table.digest import digest64, mix
 from rotoro.wire.errors import CorruptData
 
@@ -151,7 +152,7 @@ def lying_in(family: int, keys: NDArray[Any], wanted: Collection[int], partition
 def touched(diff: Diff) -> Mapping[RouteSlot, Numbers]:
     """The cells of the least length in which a diff changes something, by slot; ascending."""
     return {
-        slot: np.union1d(*(held(slot.family, side.keys)[0] for side in (change.before, change.after)))
+        slot: distinct(np.concatenate([held(slot.family, side.keys)[0] for side in (change.before, change.after)]))
         for slot, change in diff.items()
         if isinstance(slot, RouteSlot)
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from rotonda.filters.lists import Column, Lists, distinct
+from rotonda.filters.lists import Column, Lists
 from twisted.trial.unittest import SynchronousTestCase
 
 some_lists = st.lists(st.lists(st.integers(0, 40), max_size=5), max_size=12)
@@ -44,11 +44,6 @@ class ListsTests(SynchronousTestCase):
     def test_beginnings(self, rows: list[list[int]], sequence: list[int]) -> None:
         expected = [row[: len(sequence)] == sequence for row in rows]
         self.assertEqual(lists_of(rows).starts_with(sequence).tolist(), expected)
-
-    @given(st.lists(st.integers(0, 5)))
-    def test_distinct(self, values: list[int]) -> None:
-        for own in (np.array(values, np.uint32), np.array([bytes((one, 0)) for one in values], "S2")):
-            self.assertEqual(distinct(own).tolist(), sorted(set(own.tolist())))
 
     def test_values_of_octets(self) -> None:
         """Octets that end in zeros are not lost, and many are found as few are."""

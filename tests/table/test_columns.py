@@ -8,7 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from rotoro.table.columns import (
     OCTETS,
     Column,
+    among,
     column,
+    distinct,
     equal,
     group_ends,
     group_starts,
@@ -81,6 +83,46 @@ class OrderTests(SynchronousTestCase):
         order = stable_order(keys)
         right = sorted(range(len(octets)), key=lambda row: whole(keys, row))
         self.assertEqual(list(range(len(octets))) if order is None else order.tolist(), right)
+
+
+class DistinctTests(SynchronousTestCase):
+    @patient
+    @given(st.lists(st.integers(0, 70), max_size=60))
+    def test_each_once_and_ascending(self, values: list[int]) -> None:
+        for dtype in ("?", "u1", "i2", "u4", ">u4", "i8", "u8", "f8"):
+            own = np.array(values, dtype)
+            self._is_right(distinct(own), own)
+            self._is_right(distinct(own[::2]), own[::2])
+
+    @patient
+    @given(st.lists(st.binary(min_size=2, max_size=2), max_size=60))
+    def test_octets_that_end_in_zeros(self, values: list[bytes]) -> None:
+        for dtype in (S2, OCTETS):
+            own = column("keys", values, dtype)
+            found = distinct(own)
+            self.assertEqual(found.dtype, dtype)
+            self.assertEqual([whole(found, row) for row in range(len(found))], sorted(set(values)))
+
+    def test_what_is_given_stays(self) -> None:
+        for dtype in ("u1", "u4"):
+            own = np.array([3, 1, 3], dtype)
+            distinct(own)
+            self.assertEqual(own.tolist(), [3, 1, 3])
+
+    def _is_right(self, found: Column, values: Column) -> None:
+        self.assertEqual(found.tolist(), sorted(set(values.tolist())))
+        self.assertEqual(found.dtype, values.dtype)
+
+
+class AmongTests(SynchronousTestCase):
+    @patient
+    @given(st.lists(st.integers(0, 70), max_size=60), st.sets(st.integers(0, 70), max_size=40))
+    def test_few_and_many(self, values: list[int], wanted: set[int]) -> None:
+        for dtype in (np.dtype(">u2"), np.dtype(np.uint64)):
+            found = among(np.array(values, dtype), np.array(sorted(wanted), dtype))
+            self.assertEqual(found.tolist(), [value in wanted for value in values])
+        found = among(np.array(values, ">u2").view(S2), np.array(sorted(wanted), ">u2").view(S2))
+        self.assertEqual(found.tolist(), [value in wanted for value in values])
 
 
 class LocateTests(SynchronousTestCase):

@@ -64,6 +64,7 @@ from rotonda.filters.route_record import MICROSECONDS
 from rotonda.filters.set_columns import NextHops, SetColumns
 from rotonda.filters.world import LOOK_UPS, NONE, SmallWorld, SourceGone, SourceView, Tabled, World
 from rotoro.table import AttributeStore
+from rotoro.table.columns import distinct
 
 _OF_INGRESS = ("peer_id", "peer_asn", "peer_address", "peer_name", "router_id", "rib", "status")
 _OF_ROW = ("prefix", "path_id", "received")
@@ -303,7 +304,7 @@ class Columns:
         item = wanted.item.type
         if form(item) == OBJECTS or not isinstance(wanted.within.type, ListType) or wanted.within.type.item != item:
             return None
-        sorted_values = np.unique(column(item, list(within)))
+        sorted_values = distinct(column(item, list(within)))
         return Combined(
             self._operands(wanted.item), lambda values: np.isin(values, sorted_values, invert=wanted.negated)
         )
@@ -398,7 +399,7 @@ class Columns:
             case "contains", (number,):
                 return self._has_item(subject, number)
             case "contains_any", (numbers,):
-                some = np.unique(np.array(numbers, np.uint32))
+                some = distinct(np.array(numbers, np.uint32))
                 return self._of_sets(subject, lambda columns: columns.path_numbers.contains_any(some))
             case "starts_with", (numbers,):
                 return self._of_sets(subject, lambda columns: columns.path_numbers.starts_with(numbers))
@@ -426,7 +427,7 @@ class Columns:
             case "contains", (item,):
                 return self._has_item(subject, item)
             case "contains_any", (items,):
-                some = np.unique(np.array([_list_value(field, item) for item in items], _LIST_DTYPES[field]))
+                some = distinct(np.array([_list_value(field, item) for item in items], _LIST_DTYPES[field]))
                 return self._of_sets(subject, lambda columns: lists(columns).contains_any(some))
             case _:
                 return None

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotoro.table.columns import among
+
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
 Cells = NDArray[np.generic]
-
-_Cell = TypeVar("_Cell", bound=np.generic)
-_FEW = 16  # values that are looked for one by one
 
 
 class Column(NamedTuple):
@@ -21,15 +20,6 @@ class Column(NamedTuple):
 
     values: Cells
     known: Mask
-
-
-def distinct(values: NDArray[_Cell]) -> NDArray[_Cell]:
-    """The different ones of these values, ascending. Other threads run meanwhile, as they do not in `np.unique`, which
-    hashes values and takes longer."""
-    ordered = np.sort(values)
-    first = np.ones(len(ordered), np.bool_)
-    first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[first]
 
 
 class Lists:
@@ -57,7 +47,7 @@ class Lists:
 
     def contains_any(self, wanted: Cells) -> Mask:
         """Which lists have at least one of these values, which are sorted and of the type of the lists' own."""
-        return self._with(_among(self.values, wanted))
+        return self._with(among(self.values, wanted))
 
     def at(self, index: int) -> Column:
         """The values with this index; a negative one counts from the end."""
@@ -88,13 +78,3 @@ class Lists:
         mask = np.zeros(len(self), np.bool_)
         mask[rows] = True
         return mask
-
-
-def _among(values: Cells, wanted: Cells) -> Mask:
-    if len(wanted) > _FEW:
-        found: Mask = wanted[np.searchsorted(wanted[:-1], values)] == values
-        return found
-    hits = np.zeros(len(values), np.bool_)
-    for value in wanted:
-        hits |= values == value
-    return hits

@@ -13,7 +13,7 @@ import numpy as np
 from rotonda.filters.routes import PASS_ALL, RouteFilter
 from rotonda.flow.touched import Touched
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
-from rotoro.table.columns import Column, group_ends, group_starts
+from rotoro.table.columns import Column, distinct, group_ends, group_starts
 from rotoro.table.records import columnwise
 
 
@@ -194,7 +194,7 @@ def _touched(change: Change) -> Column:
         return change.after.keys
     if not len(change.after):
         return change.before.keys
-    return np.unique(np.concatenate((change.before.keys, change.after.keys)))
+    return distinct(np.concatenate((change.before.keys, change.after.keys)))
 
 
 def _rows(records: Records, keys: Column) -> Records:

@@ -17,6 +17,7 @@ from rotonda.bgp.written import Writer, end_of_rib, withdrawals
 from rotonda.rib.best import Allowed
 from rotonda.rib.rows import prefix_keys
 from rotoro.table import EMPTY, AttributeStore, Change, Diff, History, Position, Records, RouteSlot, Slot, Snapshot
+from rotoro.table.columns import among, distinct
 
 Keys = NDArray[Any]
 Named = list[tuple[AttributeStore, Keys, NDArray[np.uint32]]]
@@ -130,7 +131,7 @@ def _without(keys: Keys, others: list[Keys], family: int) -> Keys:
     """The keys whose prefixes are not among the others."""
     if not others:
         return keys
-    return keys[~np.isin(prefix_keys(keys, family), prefix_keys(np.concatenate(others), family))]
+    return keys[~among(prefix_keys(keys, family), distinct(prefix_keys(np.concatenate(others), family)))]
 
 
 def _one_after_another(*messages: Iterator[bytes]) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from rotonda.bgp.attributes import AS_PATH, parsed
 from rotonda.bgp.errors import Malformed
 from rotonda.rib.rows import prefix_keys
 from rotoro.table import AttributeStore, Change, Diff, Records, RouteSlot, Slot, Snapshot
-from rotoro.table.columns import locate
+from rotoro.table.columns import distinct, locate
 
 Allowed = Callable[[Snapshot], Snapshot]
 """The part of a table that may be announced; decides route by route."""
@@ -48,7 +48,7 @@ class PathLengths:
             self._hops = np.pad(self._hops, (0, more))
         stale = numbers[self._hashes[numbers] != self._store.hashes[numbers]]
         if len(stale):
-            stale = np.unique(stale)
+            stale = distinct(stale)
             self._hops[stale] = [_hops(self._store.octets[number]) for number in stale.tolist()]
             self._hashes[stale] = self._store.hashes[stale]
         return self._hops[numbers]
@@ -142,7 +142,7 @@ def _touched(diff: Diff) -> dict[int, Keys]:
     for slot, change in diff.items():
         if isinstance(slot, RouteSlot):
             found[slot.family] += [prefix_keys(side.keys, slot.family) for side in (change.before, change.after)]
-    return {family: np.unique(np.concatenate(parts)) for family, parts in found.items()}
+    return {family: distinct(np.concatenate(parts)) for family, parts in found.items()}
 
 
 def _at(table: Mapping[Slot, Records], prefixes: Mapping[int, Keys]) -> dict[Slot, Records]:

@@ -17,6 +17,7 @@ from rotonda.rib.page import CurrentPart, PastPart
 from rotonda.rib.past import Past
 from rotonda.rib.places import Keys
 from rotoro.table import RouteSlot
+from rotoro.table.columns import among
 from rotoro.table.digest import Hashes, digest64, key_hashes
 
 
@@ -81,6 +82,6 @@ def _latest(before: Sequence[PastPart], current: list[Hashes], past: Past) -> li
     kept = np.zeros(len(order), np.bool_)
     kept[order[last]] = True
     if current:
-        kept &= ~np.isin(groups, np.concatenate(current))
+        kept &= ~among(groups, np.sort(np.concatenate(current)))
     cuts = np.cumsum([len(part) for part in before])[:-1]
     return [part.where(mask) for part, mask in zip(before, np.split(kept, cuts), strict=True) if mask.any()]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rotonda.rib.set_walk import CHUNK_SETS
 from rotoro.table import AttributeStore
+from rotoro.table.columns import distinct
 
 Results = NDArray[np.generic]
 
@@ -47,7 +48,7 @@ class PerSet:
     def _distinct(self, numbers: NDArray[np.uint32]) -> NDArray[np.integer]:
         """Each number once; by marks where these are not many more than the numbers."""
         if 8 * len(numbers) < len(self._computed):
-            return np.unique(numbers)
+            return distinct(numbers)
         asked = np.zeros(len(self._computed), np.bool_)
         asked[numbers] = True
         return np.flatnonzero(asked)

@@ -15,6 +15,7 @@ from rotonda.bgp.attributes import parsed
 from rotonda.bgp.errors import Malformed
 from rotonda.rib.set_walk import walked
 from rotoro.table import AttributeStore
+from rotoro.table.columns import distinct
 from rotoro.table.digest import Hashes, octet_hashes
 
 HashSets = Callable[[Sequence[bytes]], Hashes]
@@ -42,7 +43,7 @@ class SetHashes:
             self._hashes, self._read = np.pad(self._hashes, (0, more)), np.pad(self._read, (0, more))
         new = numbers[self._read[numbers] != whole[numbers]]
         if len(new):
-            self._learn(np.unique(new), whole)
+            self._learn(distinct(new), whole)
         return self._hashes[numbers]
 
     def _learn(self, numbers: Numbers, whole: Hashes) -> None:

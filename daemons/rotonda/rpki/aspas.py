@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotoro.table.columns import group_ends
+
 Numbers = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
 
@@ -93,7 +95,7 @@ class _Pages:
     def __init__(self, ascending: Numbers) -> None:
         self._ascending = ascending
         high = ascending >> np.uint32(_PAGE_BITS)
-        used = np.unique(high)
+        used = high[group_ends(high)]
         self._flags: Mask | None = None
         if len(used) <= _MOST_PAGES:
             self._pages = np.zeros(1 << (32 - _PAGE_BITS), np.int64)  # page 0 is empty

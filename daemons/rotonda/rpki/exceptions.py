@@ -18,6 +18,7 @@ from rotonda.rpki.filters import PrefixFilters, aspas_without, keys_without
 from rotonda.rpki.records import BITS, Vrp
 from rotonda.rpki.unions import held_by_any
 from rotoro.table import EMPTY, ROUTER_KEY, VRP4, VRP6, Change, Diff, Records, Slot, Snapshot
+from rotoro.table.columns import distinct
 
 Prefix = tuple[int, int, int]
 """Family, address, length."""
@@ -64,7 +65,7 @@ class Exceptions:
         for slot in {**snapshot, **self.added}:
             own = snapshot.records(slot)
             gone = own.take(~self._kept(slot, own))
-            touched = np.unique(np.concatenate((gone.keys, self.added.records(slot).keys)))
+            touched = distinct(np.concatenate((gone.keys, self.added.records(slot).keys)))
             if len(touched):
                 rows, there = own.find(touched)
                 before = own.take(rows[there])
@@ -75,7 +76,7 @@ class Exceptions:
         """What a change of the data changes in what `of` makes of it; costs what the change costs."""
         changes: dict[Slot, Change] = {}
         for slot, change in diff.items():
-            touched = np.unique(np.concatenate((change.before.keys, change.after.keys)))
+            touched = distinct(np.concatenate((change.before.keys, change.after.keys)))
             before, after = (self._result(slot, side, touched) for side in (change.before, change.after))
             changes[slot] = Change.between(before, after)
         return Diff.of(changes)
@@ -113,7 +114,7 @@ def _both(some: Exceptions, more: Exceptions) -> Exceptions:
         slot: held_by_any(
             slot,
             [some.added.records(slot), more.added.records(slot)],
-            np.unique(np.concatenate((some.added.records(slot).keys, more.added.records(slot).keys))),
+            distinct(np.concatenate((some.added.records(slot).keys, more.added.records(slot).keys))),
         )
         for slot in slots
     }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rotonda.rpki.records import MAX_PROVIDERS, joined_providers
 from rotoro.table import ASPA, OCTETS, Records, Slot, Snapshot
+from rotoro.table.columns import distinct
 
 
 def held_by_any(slot: Slot, holders: Sequence[Records], keys: NDArray[Any]) -> Records:
@@ -34,7 +35,7 @@ def held_by_any(slot: Slot, holders: Sequence[Records], keys: NDArray[Any]) -> R
 
 def left_out(union: Snapshot, *holders: Snapshot) -> int:
     """How many customers have ASPAs with these holders and none in the union: those with too many providers."""
-    customers = np.unique(np.concatenate([Records.none(ASPA).keys, *(own.records(ASPA).keys for own in holders)]))
+    customers = distinct(np.concatenate([Records.none(ASPA).keys, *(own.records(ASPA).keys for own in holders)]))
     return len(customers) - int(np.count_nonzero(union.records(ASPA).find(customers)[1]))
 
 

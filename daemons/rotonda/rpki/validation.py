@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotoro.table.columns import distinct
+
 from .records import BITS, HIGH_HOST_BITS, HOST_BITS, LOW_HOST_BITS, VRP4, VRP6, Vrp
 
 NO_ORIGIN = 0
@@ -115,7 +117,7 @@ def _halves(rows: NDArray[np.void]) -> NDArray[np.uint64]:
 
 
 def _by_length(rows: NDArray[np.void]) -> Iterator[tuple[int, NDArray[np.void]]]:
-    for length in np.unique(rows["length"]).tolist():
+    for length in distinct(rows["length"]).tolist():
         yield length, rows[rows["length"] == length]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 from rotonda.blocks import types
 from rotonda.blocks.types import ListType, ScalarType, Type
 from rotonda.blocks.values import Prefix, Value
-from rotonda.filters.lists import distinct
 from rotonda.filters.world import NONE
 from rotonda.sources.found import Rows
 from rotonda.sources.prefix_index import Groups, PrefixIndex, by_family
 from rotonda.sources.prefix_tree import Mask, Numbers
+from rotoro.table.columns import distinct
 
 _DTYPES: dict[Type, np.dtype[Any]] = {
     **{type: np.dtype(f"u{bits // 8}") for type, bits in types.WHOLE_NUMBERS.items()},
@@ -31,6 +30,12 @@ _DTYPES: dict[Type, np.dtype[Any]] = {
 """Types of values that are columns of numbers."""
 
 _PREFIX_OCTETS = 17
+_PIECE = 1 << 13
+"""Values that are put into an index before others have their turn."""
+
+Pause = Callable[[], object]
+"""Lets others have their turn."""
+
 Keys = Sequence[Value] | NDArray[Any]
 """What is looked up: values of the language, or an array of numbers, or of prefixes of one family."""
 
@@ -49,6 +54,9 @@ class Column(Protocol):
 
     def first_rows(self, keys: Keys) -> Numbers:
         """The first row with each of these values, or NONE."""
+
+    def prepare(self, pause: Pause) -> None:
+        """Make the indexes that questions need, where nobody waits for an answer."""
 
     def known_at(self, rows: Numbers) -> Mask | None:
         """Which of these rows have a value; None for all of them."""
@@ -69,7 +77,7 @@ def column_of(type: Type, values: list[Value]) -> Column:
         return NumberColumn(np.array([0 if value is None else value for value in values], _DTYPES[type]), known)
     if isinstance(type, ListType) and isinstance(type.item, ScalarType) and type.item in _DTYPES:
         return ListColumn.of(values, _DTYPES[type.item])  # type: ignore[arg-type]
-    return ValueColumn(values)
+    return ValueColumn.of(values)
 
 
 def joined(parts: Sequence[Column]) -> Column:
@@ -127,6 +135,11 @@ class NumberColumn:
     def first_rows(self, keys: Keys) -> Numbers:
         """The first row with each of these numbers."""
         return self._index[1].first(self._numbers(keys))
+
+    def prepare(self, pause: Pause) -> None:
+        """Sort the numbers."""
+        _ = self._index
+        pause()
 
     def _numbers(self, keys: Keys) -> Numbers:
         """Where each number stands among the distinct ones."""
@@ -215,6 +228,12 @@ class PrefixColumn:
             rows[places] = self.first_rows(own)
         return rows
 
+    def prepare(self, pause: Pause) -> None:
+        """Make the trees of both families."""
+        for bits in (32, 128):
+            self.index(bits).tree.prepare()
+            pause()
+
     def index(self, bits: int) -> PrefixIndex:
         """The prefixes of the family whose addresses have so many bits."""
         return self._index4 if bits == 32 else self._index6
@@ -274,6 +293,11 @@ class ListColumn:
         """The first row with each of these lists."""
         return self._by_value.first_rows(keys)
 
+    def prepare(self, pause: Pause) -> None:
+        """Sort the items."""
+        _ = self._pairs
+        pause()
+
     def known_at(self, rows: Numbers) -> Mask | None:
         """Which of these rows have a list."""
         return None if self.known is None or not len(self) else self.known[rows]
@@ -317,48 +341,74 @@ class ListColumn:
 
     @cached_property
     def _by_value(self) -> ValueColumn:
-        return ValueColumn([self.value(row) for row in range(len(self))])
+        return ValueColumn.of([self.value(row) for row in range(len(self))])
 
 
 class ValueColumn:
-    """A column of anything else, looked up by hash."""
+    """A column of anything else, looked up by hash.
 
-    def __init__(self, values: list[Value]) -> None:
+    An array of objects, because lists of millions are looked through for garbage again and again, which takes long.
+    """
+
+    def __init__(self, values: NDArray[np.object_]) -> None:
         self._values = values
+
+    @staticmethod
+    def of(values: Sequence[Value]) -> ValueColumn:
+        """Of single values."""
+        return ValueColumn(np.fromiter(values, np.object_, len(values)))
 
     def __len__(self) -> int:
         return len(self._values)
 
     def value(self, row: int) -> Value:
         """One value."""
-        return self._values[row]
+        found: Value = self._values[row]
+        return found
 
     def known_at(self, rows: Numbers) -> Mask | None:
         """Which of these rows have a value."""
-        return np.fromiter((self._values[row] is not None for row in rows.tolist()), np.bool_, len(rows))
+        return np.fromiter((value is not None for value in self._values[rows].tolist()), np.bool_, len(rows))
 
     def followed_by(self, parts: Sequence[ValueColumn]) -> ValueColumn:
         """The column of its rows and those of others."""
-        return ValueColumn([value for part in (self, *parts) for value in part._values])
+        return ValueColumn(np.concatenate([part._values for part in (self, *parts)]))
 
     def same(self, rows: Numbers, other: ValueColumn, theirs: Numbers) -> Mask:
         """Which of these rows have the same value there."""
-        pairs = zip(rows.tolist(), theirs.tolist(), strict=True)
-        return np.fromiter((self._values[row] == other._values[there] for row, there in pairs), np.bool_, len(rows))
+        pairs = zip(self._values[rows].tolist(), other._values[theirs].tolist(), strict=True)
+        return np.fromiter((own == there for own, there in pairs), np.bool_, len(rows))
 
     def rows(self, key: Value) -> Rows:
         """The rows with this value."""
-        return self._index.get(key, ())
+        known, groups = self._index
+        number = known.get(key)
+        return () if number is None else groups.rows(number)
 
     def first_rows(self, keys: Keys) -> Numbers:
         """The first row with each of these values."""
-        found = (self._index.get(key, (NONE,))[0] for key in keys)
-        return np.fromiter(found, np.int64, len(keys))
+        known, groups = self._index
+        return groups.first(np.fromiter((known.get(key, NONE) for key in keys), np.int64, len(keys)))
+
+    def prepare(self, pause: Pause) -> None:
+        """Number the values."""
+        if "_index" not in self.__dict__:
+            self.__dict__["_index"] = self._indexed(pause)
 
     @cached_property
-    def _index(self) -> dict[Hashable, list[int]]:
-        index: dict[Hashable, list[int]] = defaultdict(list)
-        for row, value in enumerate(self._values):
-            if value is not None:
-                index[value].append(row)
-        return dict(index)
+    def _index(self) -> tuple[dict[Hashable, int], Groups]:
+        return self._indexed(lambda: None)
+
+    def _indexed(self, pause: Pause) -> tuple[dict[Hashable, int], Groups]:
+        """The number of each value, and the rows by these numbers."""
+        known: dict[Hashable, int] = {}
+        numbers = np.full(len(self), NONE, np.int64)
+        for start in range(0, len(self), _PIECE):
+            piece = self._values[start : start + _PIECE].tolist()
+            own = [NONE if value is None else known.setdefault(value, len(known)) for value in piece]
+            numbers[start : start + _PIECE] = own
+            pause()
+        rows = np.flatnonzero(numbers != NONE)
+        order = rows[np.argsort(numbers[rows], kind="stable")]
+        counts = np.bincount(numbers[rows], minlength=len(known))
+        return known, Groups(order, np.concatenate(([0], np.cumsum(counts))))

@@ -17,7 +17,6 @@ from rotonda.blocks.types import ROUTE, RecordType
 from rotonda.blocks.values import Prefix, Value
 from rotonda.filters import world
 from rotonda.filters.batches import TypedRecords
-from rotonda.filters.lists import distinct
 from rotonda.filters.route_record import ATTRIBUTE_FIELDS, MICROSECONDS, AttributesView, RouteRecord
 from rotonda.filters.world import NONE, Record, SourceGone, SourceView
 from rotonda.rib.entries import prefixes_of
@@ -27,6 +26,7 @@ from rotonda.sources.prefix_index import PrefixIndex, bounds, by_family
 from rotonda.sources.prefix_tree import Mask, Numbers
 from rotonda.sources.set_fields import FieldColumn, field_column
 from rotoro.table import AttributeStore, Ingress, IngressState, Records, RouteSlot, Snapshot
+from rotoro.table.columns import distinct
 
 Present: TypeAlias = Callable[[int], Ingress | None]
 """Tells how an ingress is now."""

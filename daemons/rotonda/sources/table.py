@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from rotonda.blocks.types import RecordType
 from rotonda.blocks.values import Prefix, RecordValue, Value
 from rotonda.filters.world import NONE, SourceGone, SourceView
-from rotonda.sources.columns import Column, Keys, ListColumn, NumberColumn, PrefixColumn, column_of
+from rotonda.sources.columns import Column, Keys, ListColumn, NumberColumn, Pause, PrefixColumn, column_of
 from rotonda.sources.found import Found, Rows
 from rotonda.sources.prefix_index import PrefixIndex
 from rotonda.sources.prefix_tree import Mask, Numbers
 from rotonda.sources.table_changes import Changed, changed
-from rotonda.sources.table_files import Pause, read_columns
+from rotonda.sources.table_files import read_columns
 
 
 class TableView(SourceView):
     """The records of a table at one moment, in the order of its file.
 
-    Prefixes are looked up in the first field of that type. Indexes are made when they are first needed.
+    Prefixes are looked up in the first field of that type. Indexes that were not made beforehand are made when they are
+    first needed.
     """
 
     def __init__(self, type: RecordType, columns: Sequence[Column], version: int = 0) -> None:
@@ -41,12 +42,13 @@ class TableView(SourceView):
     @staticmethod
     def read(octets: bytes, type: RecordType, name: str, version: int = 0, pause: Pause = lambda: None) -> TableView:
         """The table of a file of this name; `pause` is called every few milliseconds. Raises BadTable."""
-        view = TableView(type, read_columns(octets, type, name, pause), version)
-        if view._prefixes is not None:  # here, where nobody waits for an answer
-            for bits in (32, 128):
-                view._prefixes.index(bits).tree.prepare()
-                pause()
-        return view
+        return TableView(type, read_columns(octets, type, name, pause), version)
+
+    def prepare(self, fields: Collection[str], pause: Pause = lambda: None) -> None:
+        """Make the indexes of prefixes and of these fields, where nobody waits for an answer."""
+        for name, column in self._columns.items():
+            if column is self._prefixes or name in fields:
+                column.prepare(pause)
 
     def tabled(self) -> TableView:
         """Itself."""

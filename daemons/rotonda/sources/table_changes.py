@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from rotonda.filters.lists import distinct
 from rotonda.filters.world import NONE
 from rotonda.sources.columns import Column, PrefixColumn
 from rotonda.sources.prefix_index import PrefixIndex
 from rotonda.sources.prefix_tree import Keys, Mask, Numbers
+from rotoro.table.columns import distinct
 
 Changed = Mapping[int, Keys]
 """By family, 4 or 6: prefixes, S5 or S17, address and length."""

@@ -27,7 +27,7 @@ from rotonda.blocks.characters import cut
 from rotonda.blocks.types import ListType, RecordType, Type
 from rotonda.blocks.values import Value
 from rotonda.sources.cells import Reader, field_reader
-from rotonda.sources.columns import Column, column_of, joined
+from rotonda.sources.columns import Column, Pause, column_of, joined
 
 MAX_OCTETS = 256 << 20
 MOST_RECORDS = 5_000_000
@@ -52,9 +52,6 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = (".csv", ".json", ".jsonl")
 _COMPRESSED = (".gz", ".bz2", ".xz")
-
-Pause = Callable[[], object]
-"""Lets others have their turn."""
 
 
 class BadTable(Exception):
