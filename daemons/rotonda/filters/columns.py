@@ -64,7 +64,7 @@ from rotonda.filters.route_record import MICROSECONDS
 from rotonda.filters.set_columns import NextHops, SetColumns
 from rotonda.filters.world import LOOK_UPS, NONE, SmallWorld, SourceGone, SourceView, Tabled, World
 from rotoro.table import AttributeStore
-from rotoro.table.columns import distinct
+from rotoro.table.columns import among, distinct
 
 _OF_INGRESS = ("peer_id", "peer_asn", "peer_address", "peer_name", "router_id", "rib", "status")
 _OF_ROW = ("prefix", "path_id", "received")
@@ -306,7 +306,7 @@ class Columns:
             return None
         sorted_values = distinct(column(item, list(within)))
         return Combined(
-            self._operands(wanted.item), lambda values: np.isin(values, sorted_values, invert=wanted.negated)
+            self._operands(wanted.item), lambda values: among(values, sorted_values) ^ np.bool_(wanted.negated)
         )
 
     def _has_item(self, subject: Expr, item: Any, negated: bool = False) -> Node | None:
