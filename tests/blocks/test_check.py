@@ -93,3 +93,31 @@ instance i: Daemon with config { graph: [mrt -> ribs] };
         assert program is not None
         self.assertEqual(program.instances["i"].edges, (("mrt", "rib"),))
         self.assertEqual(list(program.units), ["mrt", "rib"])
+
+
+class FilesOfStreamsTests(SynchronousTestCase):
+    def test_a_file_is_of_one_stream(self) -> None:
+        """Two that write records to one would mix them; several logs may share theirs."""
+        words = """
+        output-stream one: FIRST;
+        output-stream two: SECOND;
+        filter-map f {
+            define { rx_tx route: Route; }
+            action a { one.send({ message: "1" }); two.send({ message: "2" }); }
+            apply { a; accept; }
+        }
+        unit mrt: MrtConnector with config { files: ["a"] };
+        unit rib: PhysicalRib with config { filter_map: f };
+        instance i: Daemon with config { graph: [mrt -> rib] };
+        """
+        file = 'File with config { path: "PATH", rx: NAME { message: String } }'
+        log = 'Log with config { target: FILE, file: "PATH" }'
+        same = ["two writes to the file of one"]
+        for first, second, paths, expected in (
+            (file, file, ("a.jsonl", "./a.jsonl"), same), (file, file, ("a.jsonl", "b.jsonl"), []),
+            (file, log, ("a", "a"), same), (log, file, ("a", "a"), same), (log, log, ("a", "a"), []),
+        ):  # fmt: skip
+            with self.subTest(first=first, second=second, paths=paths):
+                text = words.replace("FIRST", first.replace("PATH", paths[0]).replace("NAME", "One"))
+                text = text.replace("SECOND", second.replace("PATH", paths[1]).replace("NAME", "Two"))
+                self.assertEqual([each.message for each in check(Source("test.blocks", text))[1]], expected)

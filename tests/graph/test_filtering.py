@@ -7,12 +7,14 @@ import random
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from rotonda.filters.routes import RouteFilter
 from rotonda.flow.joined import JoinedTable
 from rotonda.flow.touched import Touched
 from rotonda.graph import filtering
 from rotonda.graph.instance import Instance
+from rotonda.sources.table import TableView
 
 from rotoro.table import Diff
 from tests.graph.worlds import SEVERAL, GraphCase
@@ -46,6 +48,20 @@ unit rib: PhysicalRib with config { filter_map: listed };
 unit view: VirtualRib with config { filter_map: listed };
 unit all: PhysicalRib with config { };
 instance i: Daemon with config { graph: [ w1 -> rib, w1 -> all -> view ] };
+"""
+FOUND = """
+filter-map found {
+    define { rx_tx route: Route; use customers; covering = customers.longest_match(route.prefix); }
+    term named { match { customers.find(route.origin_asn).matches; } }
+    term allowed { match { covering.matches; route.origin_asn in covering.first().allowed; } }
+    apply { filter some named || allowed matching { return accept; }; reject; }
+}
+data-source customers: Table with config {
+    source_file: "FOLDER/customers.json", check_update_interval: SECONDS(5), mode: ACTIVE,
+    contains: Customer { name: String, prefix: Prefix, own: Asn, allowed: [Asn], others: [Asn] },
+};
+unit rib: PhysicalRib with config { filter_map: found };
+instance i: Daemon with config { graph: [ w1 -> rib ] };
 """
 BOTH = """
 filter-map both {
@@ -277,6 +293,24 @@ class TableTests(FilteringCase):
         self.assertEqual((self.held(made, "rib"), self.held(made, "view")), ([A], [A, B]))
         self.announce(made, "w1", {A: (1,), B: (2, 3)})
         self.assertEqual(self.held(made, "rib"), [A, B])
+
+    def test_what_is_asked_is_made_ready_where_the_file_is_read(self) -> None:
+        """Indexes of large tables take seconds."""
+        prepared: list[frozenset[str]] = []
+        prepare = TableView.prepare
+
+        def watched(own: TableView, fields: frozenset[str], *more: Any) -> None:
+            if fields:
+                prepared.append(fields)
+            prepare(own, fields, *more)
+
+        self.patch(TableView, "prepare", watched)
+        row = {"name": "a", "prefix": A, "own": 7, "allowed": [2], "others": []}
+        (self.folder / "customers.json").write_text(json.dumps([row]))
+        made = self.begin(FOUND)
+        self.assertEqual(prepared, [{"own", "allowed"}])
+        self.announce(made, "w1", {A: (1,), B: (2,), "11.0.0.0/8": (7,)})
+        self.assertEqual(self.held(made, "rib"), [B, "11.0.0.0/8"])
 
 
 class RibTests(FilteringCase):

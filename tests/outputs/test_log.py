@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from logging.handlers import SysLogHandler
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -11,10 +12,21 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 from rotonda.blocks import types
+from rotonda.blocks.configs import LogStream
+from rotonda.blocks.settings import Choice
 from rotonda.blocks.types import FieldOf, ListType, RecordType
 from rotonda.blocks.values import RecordValue
 from rotonda.outputs import log
-from rotonda.outputs.log import LONGEST_LINE, DescriptorSink, SyslogSink, dated_lines, log_line, syslog_lines
+from rotonda.outputs.log import (
+    FACILITIES,
+    LEVELS,
+    LONGEST_LINE,
+    DescriptorSink,
+    SyslogSink,
+    dated_lines,
+    log_line,
+    syslog_lines,
+)
 from rotonda.outputs.stream import CannotWrite
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -74,6 +86,17 @@ class LineTests(SynchronousTestCase):
         (line,) = syslog_lines("s", "ERROR", "LOCAL1", log_line(SEEN), 77)([seen(7)], 0.0)
         self.assertTrue(line.startswith(b"<139>rotonda[77]: s: prefix="))
         self.assertFalse(line.endswith(b"\n"))
+
+    def test_numbers_of_syslog(self) -> None:
+        """They are those that Python's own syslog has, for all that may be said in a block."""
+        known = SysLogHandler
+        said = {name: known.facility_names[name.lower()] for name in FACILITIES}
+        self.assertEqual(said, FACILITIES)
+        self.assertEqual({name: known.priority_names[name.lower()] for name in LEVELS}, LEVELS)
+        for name, own in (("level", LEVELS), ("facility", FACILITIES)):
+            choice = LogStream.SETTINGS[name].type
+            assert isinstance(choice, Choice)
+            self.assertEqual(set(choice.constants), set(own))
 
 
 class DescriptorSinkTests(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 from unittest import mock
@@ -251,6 +252,19 @@ class LookUpTests(SynchronousTestCase):
             self.assertEqual(view.first_rows(field, wanted).tolist(), first)
             self.assertEqual([len(view.find(field, key)) for key in wanted], [held.count(key) for key in wanted])
         self.assertEqual(view.contains_column("n", np.array(asked, np.uint32)).tolist(), [key in own for key in asked])
+
+    def test_texts_in_pieces(self) -> None:
+        """Of large tables, what is prepared in pieces; and none of it is looked through for garbage."""
+        count = 50_000
+        texts = [f"t{number % 20_000}" for number in range(count)]
+        view = TableView.of(CUSTOMER, [[Prefix(bytes(4), 0)] * count, list(range(count)), texts])  # type: ignore[list-item]
+        turns: list[int] = []
+        view.prepare({"name"}, lambda: turns.append(1))
+        self.assertGreater(len(turns), 5)
+        self.assertEqual([one.get("asn") for one in view.find("name", "t7")], [7, 20_007, 40_007])
+        self.assertEqual([one.get("asn") for one in view.find("name", "t19999")], [19_999, 39_999])
+        self.assertEqual(view.first_rows("name", ["t8", "x", "t0"]).tolist(), [8, NONE, 0])
+        self.assertFalse(gc.is_tracked(view.column("name")._values))  # type: ignore[attr-defined]
 
     def test_what_was_found_is_a_sequence(self) -> None:
         view = TableView.read(files()["t.csv"], CUSTOMER, "t.csv")

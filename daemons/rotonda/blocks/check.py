@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from posixpath import normpath
 from typing import Any
 
 from rotonda.blocks.configs import (
@@ -15,6 +16,7 @@ from rotonda.blocks.configs import (
     BmpConnector,
     BrokerTls,
     Daemon,
+    FileStream,
     KafkaLogin,
     KafkaStream,
     KafkaTopic,
@@ -513,6 +515,7 @@ class _Checker:
         self._asked_where_they_are(made)
         self._served_to_routers(made)
         self._one_state_each(made)
+        self._one_file_each(made)
         return made
 
     def _served_to_routers(self, instances: Mapping[str, InstanceBlock]) -> None:
@@ -554,6 +557,29 @@ class _Checker:
                         self._evaluator.place(config, "state_topic", self._streams[name].span),
                         f"{name} keeps its state where {other} does",
                         'state_topic: "rotonda/{instance}/{stream}/state"',
+                    )  # fmt: skip
+
+    def _one_file_each(self, instances: Mapping[str, InstanceBlock]) -> None:
+        """A file of records is of one stream of an instance: another one would mix its own with them, or move the file
+        away. Lines of several logs may stand in one file."""
+        told: set[str] = set()
+        for instance in instances.values():
+            first: dict[str, str] = {}
+            for name in self._streams_of(instance):
+                config = self._streams[name].config
+                path = None if config is None else _file_of(config)
+                if config is None or path is None or name in told:
+                    continue
+                other = first.setdefault(normpath(path), name)
+                kinds = {type(config), type(self._streams[other].config)}
+                if other != name and kinds != {LogStream}:
+                    told.add(name)
+                    self._complaints.error(
+                        self._evaluator.place(
+                            config, "file" if isinstance(config, LogStream) else "path", self._streams[name].span
+                        ),
+                        f"{name} writes to the file of {other}",
+                        "a file for each",
                     )  # fmt: skip
 
     def _streams_of(self, instance: InstanceBlock) -> list[str]:
@@ -657,6 +683,13 @@ def _filters_of(config: Config) -> Iterator[str]:
                 yield each.name
             elif isinstance(each, Config):
                 yield from _filters_of(each)
+
+
+def _file_of(config: Config) -> str | None:
+    """The file that a stream writes to, if it is one that does."""
+    if isinstance(config, FileStream):
+        return config.path
+    return config.file if isinstance(config, LogStream) and config.target == "FILE" else None
 
 
 def _doubles(peers: Iterable[BgpPeer]) -> list[BgpPeer]:

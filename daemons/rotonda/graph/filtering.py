@@ -28,6 +28,7 @@ from rotonda.blocks.settings import FilterUse
 from rotonda.blocks.typed import TypedFilter
 from rotonda.blocks.types import ROUTE, RecordType
 from rotonda.blocks.values import RecordValue
+from rotonda.filters.asked import asked_fields
 from rotonda.filters.compile import CompiledFilter, FilterCounts, compiled
 from rotonda.filters.messages import MessageFilter
 from rotonda.filters.routes import RouteFilter
@@ -74,6 +75,7 @@ class FilterHost(MultiService):
         """`names` are the filters of this program that the instance uses."""
         super().__init__()
         self.program = program
+        self.names = frozenset(names)
         self.around = around
         self.stages = stages
         self.streams: dict[str, Stream] = {}
@@ -162,8 +164,8 @@ class FilterHost(MultiService):
         CannotRun, and leaves all as it is, if an output stream cannot be had.
         """
         old = self.program
-        before = Handover(self, old, dict(self.streams), dict(self.sources), {})
-        self.program = program
+        before = Handover(self, old, self.names, dict(self.streams), dict(self.sources), {})
+        self.program, self.names = program, frozenset(names)
         streams, sources = _needed(program, names)
         for name in [n for n in self.streams if n not in streams or not same_stream(old, program, n)]:
             del self.streams[name]
@@ -176,6 +178,12 @@ class FilterHost(MultiService):
             raise
         before.bound.update((unit, self.bound.pop(unit, [])) for unit in units)
         return before
+
+    def asked(self, source: str) -> frozenset[str]:
+        """The fields of a data source that filters need to find quickly; may be asked by any thread."""
+        program, names = self.program, self.names
+        fields = (asked_fields(program.filters[name].steps, source) for name in names if name in program.filters)
+        return frozenset().union(*fields)
 
     def tell_failures(self) -> None:
         """A line for the log about each place in the file at which a filter of a unit has failed for the first time."""
@@ -296,6 +304,7 @@ class Handover:
 
     host: FilterHost
     program: Program
+    names: frozenset[str]
     streams: Mapping[str, Stream]
     sources: Mapping[str, Source]
     bound: dict[str, list[Bound]]
@@ -314,7 +323,7 @@ class Handover:
             host.release(unit)
         host.bound.update((unit, own) for unit, own in self.bound.items() if own)
         self._end(host.streams, self.streams, host.sources, self.sources, is_undone=True)
-        host.program = self.program
+        host.program, host.names = self.program, self.names
         host.streams, host.sources = dict(self.streams), dict(self.sources)
 
     def _end(
@@ -641,10 +650,11 @@ class _TableSource(Source):
         config = self.block.config
         assert isinstance(config, TableSource)
         self.active = config.mode == "ACTIVE"
-        around = self.host.around
+        around, name = self.host.around, self.block.name
         self._file = TableFile(
-            self.block.name, config, around.reactor, lambda view: self.changed(), around.in_thread, self.host.look
-        )
+            name, config, around.reactor, lambda view: self.changed(), around.in_thread, self.host.look,
+            lambda: self.host.asked(name),
+        )  # fmt: skip
         self.host.place(self._file)
 
     @property

@@ -33,6 +33,9 @@ _PREFIX_OCTETS = 17
 _PIECE = 1 << 13
 """Values that are put into an index before others have their turn."""
 
+_PARTS = 64
+"""Into which an index is divided, as a large one is moved as a whole, and holds up others, when it grows."""
+
 Pause = Callable[[], object]
 """Lets others have their turn."""
 
@@ -381,34 +384,37 @@ class ValueColumn:
 
     def rows(self, key: Value) -> Rows:
         """The rows with this value."""
-        known, groups = self._index
-        number = known.get(key)
-        return () if number is None else groups.rows(number)
+        first = self._first(key)
+        return () if first == NONE else self._index[1].rows(first)
 
     def first_rows(self, keys: Keys) -> Numbers:
         """The first row with each of these values."""
-        known, groups = self._index
-        return groups.first(np.fromiter((known.get(key, NONE) for key in keys), np.int64, len(keys)))
+        return np.fromiter(map(self._first, keys), np.int64, len(keys))
+
+    def _first(self, key: Value) -> int:
+        firsts = self._index[0]
+        return firsts[hash(key) % _PARTS].get(key, NONE)
 
     def prepare(self, pause: Pause) -> None:
-        """Number the values."""
+        """Look for equal values."""
         if "_index" not in self.__dict__:
             self.__dict__["_index"] = self._indexed(pause)
 
     @cached_property
-    def _index(self) -> tuple[dict[Hashable, int], Groups]:
+    def _index(self) -> tuple[list[dict[Hashable, int]], Groups]:
         return self._indexed(lambda: None)
 
-    def _indexed(self, pause: Pause) -> tuple[dict[Hashable, int], Groups]:
-        """The number of each value, and the rows by these numbers."""
-        known: dict[Hashable, int] = {}
-        numbers = np.full(len(self), NONE, np.int64)
+    def _indexed(self, pause: Pause) -> tuple[list[dict[Hashable, int]], Groups]:
+        """The first row of each value, and the rows that have the value of each row that is a first one."""
+        firsts: list[dict[Hashable, int]] = [{} for _ in range(_PARTS)]
+        own = np.full(len(self), NONE, np.int64)
         for start in range(0, len(self), _PIECE):
             piece = self._values[start : start + _PIECE].tolist()
-            own = [NONE if value is None else known.setdefault(value, len(known)) for value in piece]
-            numbers[start : start + _PIECE] = own
+            own[start : start + _PIECE] = [
+                NONE if value is None else firsts[hash(value) % _PARTS].setdefault(value, row)
+                for row, value in enumerate(piece, start)
+            ]
             pause()
-        rows = np.flatnonzero(numbers != NONE)
-        order = rows[np.argsort(numbers[rows], kind="stable")]
-        counts = np.bincount(numbers[rows], minlength=len(known))
-        return known, Groups(order, np.concatenate(([0], np.cumsum(counts))))
+        rows = np.flatnonzero(own != NONE)
+        ordered = rows[np.argsort(own[rows], kind="stable")]
+        return firsts, Groups(ordered, np.searchsorted(own[ordered], np.arange(len(self) + 1)))

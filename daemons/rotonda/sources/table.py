@@ -42,7 +42,9 @@ class TableView(SourceView):
     @staticmethod
     def read(octets: bytes, type: RecordType, name: str, version: int = 0, pause: Pause = lambda: None) -> TableView:
         """The table of a file of this name; `pause` is called every few milliseconds. Raises BadTable."""
-        return TableView(type, read_columns(octets, type, name, pause), version)
+        view = TableView(type, read_columns(octets, type, name, pause), version)
+        view.prepare((), pause)
+        return view
 
     def prepare(self, fields: Collection[str], pause: Pause = lambda: None) -> None:
         """Make the indexes of prefixes and of these fields, where nobody waits for an answer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import blake2b
 from pathlib import Path
 from time import perf_counter, sleep
@@ -62,7 +62,9 @@ class TableFile(Service):
         changed: Callable[[TableView], None],
         in_thread: Callable[..., Deferred[Any]] = deferToThread,
         over: Callable[[], None] = lambda: None,
+        asked: Callable[[], Collection[str]] = tuple,
     ) -> None:
+        """`asked` tells the fields of which indexes are needed."""
         self.setName(f"data source {name}")
         self.title = name
         self.config = config
@@ -84,6 +86,7 @@ class TableFile(Service):
         self._reactor = reactor
         self._changed = changed
         self._over = over
+        self._asked = asked
         self._wake: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -147,9 +150,11 @@ class TableFile(Service):
         digest = blake2b(octets, digest_size=16).digest()
         before = self.view
         if before is not None and digest == self._digest:
+            before.prepare(self._asked(), self._pause)
             return Read(digest)
         version = 0 if before is None else before.version + 1
         view = TableView.read(octets, self.config.contains, str(self.path), version, self._pause)
+        view.prepare(self._asked(), self._pause)
         return Read(digest, view, None if before is None else view.changed_since(before, self._pause))
 
     def _pause(self) -> None:
@@ -223,7 +228,7 @@ def _octets(path: Path) -> bytes:
         if not stat.S_ISREG(before.st_mode):
             raise OSError(f"{path} is not a file")
         if before.st_size > MAX_OCTETS:
-            raise DamagedFile(path, 0, f"longer than {MAX_OCTETS:,} octets")
+            raise OSError(f"{path} is longer than {MAX_OCTETS:,} octets")
         octets = _read(descriptor, before.st_size + 1)
         after = os.fstat(descriptor)
     finally:
