@@ -57,6 +57,7 @@ class Sender:
         self.daemon = Daemon(f"sender-{run}", command, folder, ours.ENVIRONMENT, commanded=True)
         self.daemon.patience = 30
         self._asked = 0
+        self._leaving = False
         try:
             # only now it takes orders, and what is sent is sent from now on
             self.counters()
@@ -92,10 +93,16 @@ class Sender:
         """Wait until something is wrong; what it is."""
         return self.daemon.expect(lambda: self.counters().problem, "it tells its problem", seconds, 0.2)
 
+    def leave(self) -> None:
+        """Have it begin to end; `stop` waits for that."""
+        if not self._leaving:
+            self._leaving = True
+            self.daemon.tell("stop")
+
     def stop(self) -> Counters:
         """End it as a daemon ends; its last counters."""
-        self.daemon.tell("stop")
-        told = self._answer(40)
+        self.leave()
+        told = self._answer()
         status = self.daemon.process.wait(20)
         if status != 0:
             self.daemon.fail("ended badly")
@@ -105,7 +112,7 @@ class Sender:
         """Lines of its log with all of these words."""
         return [line for line in self.daemon.lines() if all(word in line for word in words)]
 
-    def _answer(self, seconds: float = 20) -> Counters:
+    def _answer(self, seconds: float = 60) -> Counters:
         self._asked += 1
 
         def answered() -> Counters | None:

@@ -63,7 +63,7 @@ class KafkaTests(TroubleCase):
         if os.geteuid() == 0:
             cls.line = cls.enterClassContext(cable())
         other = None if cls.line is None else cls.line.address
-        cls.shared = Kafka(folder / "broker", cls.shown, USERS, cls.dam.port, other)
+        cls.shared = Kafka(folder / "broker", cls.shown, USERS, cls.dam.port, other, brief=True)
         cls.dam.behind = cls.shared.ports.behind
         cls.addClassCleanup(cls.shared.stop)
         cls.shared.start()
@@ -124,7 +124,9 @@ class KafkaTests(TroubleCase):
     # --- it goes, and comes back -------------------------------------------------------------------------------------
 
     def test_it_is_stopped(self) -> None:
-        """With a spill everything arrives; without, those are lost that the policy says, and are counted."""
+        """With a spill everything arrives; without, those are lost that the policy says, and are counted. Whose
+        certificate has expired is not spoken to until it has come back with a good one."""
+        expired = self.to_the_expired()
         kept = IN_HAND + LONG_QUEUE
         missing = {"DROP_NEWEST": range(kept, kept + LOST), "DROP_OLDEST": range(IN_HAND, IN_HAND + LOST)}
         senders = {}
@@ -137,6 +139,7 @@ class KafkaTests(TroubleCase):
         senders["spill"].send(BEFORE, RATE)
         senders["spill"].await_counters("some have arrived", written=SOME)
         self.broker.stop()
+        self.broker.show(identity(self.shown.authority.parent, authority=self.authority))
         try:
             senders["spill"].send(MORE, RATE)
             # first as many as the library takes, then as many as may wait, and more
@@ -152,6 +155,7 @@ class KafkaTests(TroubleCase):
                 self.assertIn(f"Kafka at {self.broker.address}", sender.await_problem())
         finally:
             self.broker.start()
+        self.assertAllArrive(expired, "expired", 1000)
         idle = senders.pop("idle")
         idle.daemon.expect(lambda: idle.counters().problem is None or None, "it is well", 60, 0.2)
         self.assertCounts(idle.stop(), 100)
@@ -164,6 +168,17 @@ class KafkaTests(TroubleCase):
             self.assertTrue(1 <= len(lines) <= MOST_WORDS, lines)
             self.assertNotIn("brokers are down", lines[0])
             self.assertToldOnce(sender, f"Kafka at {self.broker.address}", "takes records again")
+
+    def to_the_expired(self) -> Sender:
+        """A stream to where the certificate has expired: nothing arrives there, and that is told."""
+        self.broker.create("expired", PARTITIONS)
+        port = self.broker.ports.tls
+        sender = self.sender(port, "expired", more=f', tls: {{ authority: "{self.shown.authority}" }}')
+        sender.send(1000, RATE)
+        self.assertIn("certificate", sender.await_problem())
+        self.assertNamed(sender, port)
+        self.assertEqual(sender.counters().written, 0)
+        return sender
 
     def test_it_is_killed(self) -> None:
         """What it has confirmed it has; without confirmations, what was on its way is written, and may be lost."""
@@ -224,24 +239,10 @@ class KafkaTests(TroubleCase):
             self.line.plug()
         self.assertAllArrive(sender, "cable", MANY)
 
-    def test_its_certificate_has_expired(self) -> None:
-        """It is not spoken to until it has a good one."""
-        self.broker.create("expired", PARTITIONS)
-        port = self.broker.ports.tls
-        sender = self.sender(port, "expired", more=f', tls: {{ authority: "{self.shown.authority}" }}')
-        sender.send(1000, RATE)
-        self.assertIn("certificate", sender.await_problem())
-        self.assertNamed(sender, port)
-        self.assertEqual(sender.counters().written, 0)
-        self.broker.stop()
-        self.broker.show(identity(self.shown.authority.parent, authority=self.authority))
-        self.broker.start()
-        self.assertAllArrive(sender, "expired", 1000)
-
     def test_its_disk_is_full(self) -> None:
         """It ends, as it has no other, and is started again where there is room."""
         with small_disk(24 * MEGABYTE) as disk:
-            self.broker = broker = Kafka(self.folder / "broker", data=disk / "data")
+            self.broker = broker = Kafka(self.folder / "broker", data=disk / "data", brief=True)
             self.addCleanup(broker.stop)
             broker.start()
             broker.create("full", PARTITIONS)
@@ -305,6 +306,9 @@ class KafkaTests(TroubleCase):
             for name, sender in senders.items():
                 sender.await_counters("they wait on disk", spilled=1, number=MANY)
                 self.assertIn(f"Kafka at {LOOPBACK}:{servers[name].port}", sender.await_problem(90))
+            for sender in senders.values():
+                sender.leave()
+            for sender in senders.values():
                 told = sender.stop()
                 self.assertEqual((told.written, told.dropped), (0, 0), sender.daemon.lines()[-20:])
                 self.assertWell(told)

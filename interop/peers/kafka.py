@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from interop.peers.base import run
 from interop.peers.brokers import START, Broker, Console, Identity, settings_text
@@ -102,9 +102,11 @@ class Kafka(Broker):
         data: Path | None = None,
         settings: Sequence[tuple[str, object]] = (),
         expired: Identity | None = None,
+        brief: bool = False,
     ) -> None:
         """`proxy`: the port of a proxy before `ports.behind`: clients that come that way stay there.  `other`: another
-        address than loopback, with `ports.other`.  `expired`: what is shown on that port.
+        address than loopback, with `ports.other`.  `expired`: what is shown on that port.  `brief`: it begins
+        sooner, and never becomes fast.
 
         Kafka's own settings, such as message.max.bytes, come in `settings`.
         """
@@ -113,6 +115,7 @@ class Kafka(Broker):
         self.port = self.ports.plain
         self.data = data or folder / "data"
         self._users = dict(users or {})
+        self._options = _BRIEF if brief else ()
         self._configuration = folder / "server.properties"
         told = [*self._settings(identity, users, proxy, other, expired), *settings]
         self._configuration.write_text(settings_text(told))
@@ -207,7 +210,7 @@ class Kafka(Broker):
                 for mechanism in _SCRAM:
                     words += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
             _tool(self.folder, "kafka.tools.StorageTool", words)
-        command = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", _logging(self.folder)]
+        command = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", *self._options, _logging(self.folder)]
         daemon = Daemon(name, [*command, "kafka.Kafka", self._configuration], self.folder, _environment())
         daemon.patience = 20
         self.runs.append(daemon)
@@ -227,8 +230,9 @@ class Kafka(Broker):
 
     def allow(self, user: str, topic: str, *operations: str) -> None:
         """Only this user may do anything with a topic, and only this: READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS."""
-        from confluent_kafka import admin
+        from confluent_kafka import admin as library
 
+        admin: Any = library  # it does not say what it exports
         client = admin.AdminClient({"bootstrap.servers": self.address})
         rules = [
             admin.AclBinding(
@@ -262,26 +266,30 @@ class Kafka(Broker):
         """Partition and offset of each record that a topic has; compaction takes some away, and never moves one."""
         return {(partition, offset) for partition, offset, _, _ in self._all(topic)}
 
-    def _all(self, topic: str) -> Iterator[tuple[int, int, bytes, bytes]]:
+    def _all(self, topic: str) -> list[tuple[int, int, bytes, bytes]]:
         from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-        more = {"auto.offset.reset": "earliest", "enable.partition.eof": True}
+        # the end of a partition is told when a fetch has found nothing more; offsets alone do not tell it, as marks of
+        # transactions have some, too
+        more = {"auto.offset.reset": "earliest", "enable.partition.eof": True, "fetch.wait.max.ms": 10}
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "read", **more})
+        found: list[tuple[int, int, bytes, bytes]] = []
         try:
-            for partition in consumer.list_topics(topic, 30).topics[topic].partitions:
-                consumer.assign([TopicPartition(topic, partition, 0)])
-                end, more_to_come = time.monotonic() + 60, True
-                while more_to_come and time.monotonic() < end:
-                    for each in consumer.consume(10_000, 0.2):
-                        if (error := each.error()) is not None:
-                            # offsets alone do not tell: marks of transactions have some, too
-                            more_to_come = error.code() != KafkaError._PARTITION_EOF
-                            continue
-                        offset = each.offset()
+            left = set(consumer.list_topics(topic, 30).topics[topic].partitions)
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in left])
+            end = time.monotonic() + 60
+            while left and time.monotonic() < end:
+                for each in consumer.consume(10_000, 0.05):
+                    partition, offset, error = each.partition(), each.offset(), each.error()
+                    assert partition is not None
+                    if error is None:
                         assert offset is not None
-                        yield partition, offset, each.key() or b"null", each.value() or b"null"
+                        found.append((partition, offset, each.key() or b"null", each.value() or b"null"))
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        left.discard(partition)
         finally:
             consumer.close()
+        return sorted(found)
 
     def consume(self, topic: str, name: str = "console", options: Sequence[str] = ()) -> KafkaConsole:
         """Its own console consumer, which prints all of a topic from its beginning, and goes on.
@@ -347,7 +355,8 @@ _GUARDED: list[tuple[str, object]] = [
 ]
 _CLUSTER = "cm90b3JvLXBlZXJzLWthZg"
 # a compiler that does little is done sooner
-_TOOL = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+_BRIEF = ("-XX:TieredStopAtLevel=1",)
+_TOOL = ["java", "-Xmx128m", "-XX:+UseSerialGC", *_BRIEF]
 
 
 def _read(line: str) -> Read:

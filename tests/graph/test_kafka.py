@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+from confluent_kafka import KafkaError, KafkaException
 from rotonda.graph.changes import Fate, fates
 from rotonda.graph.flows import Surroundings
 from rotonda.graph.kafka import KafkaStage
 from rotonda.graph.plan import CannotRun, West, plan
 from rotonda.units import kafka_topic
+from rotonda.units.kafka_topic import Retry, Topic, TopicService
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -84,6 +87,75 @@ class TopicTests(SynchronousTestCase):
         around.brake.press(self, True)
         self.assertFalse(reader._is_held)
         around.brake.press(self, False)
+
+
+def library_error(name: str, text: str) -> KafkaError:
+    return KafkaError(getattr(KafkaError, name), text)
+
+
+class Attempts(TopicService):
+    """What fails is tried again as soon as its files are read again; the third time it ends."""
+
+    def __init__(self, passwords: Iterator[str]) -> None:
+        self.found: list[tuple[str, str | None]] = []
+        topic = Topic("routes", ("a:1", "b:2"), lambda: {"sasl.password": next(passwords)}, 1, 1)
+        super().__init__(mock.Mock(), "shards", topic)
+
+    def _attend(self, retry: Retry) -> None:
+        self.found.append((self._settings["sasl.password"], self.problem))
+        if len(self.found) == 3:
+            self._stopping.set()
+            return
+        self._settings["error_cb"](library_error("_AUTHENTICATION", "a:1: wrong password (after 3ms in state AUTH)"))
+        raise KafkaException(library_error("_TRANSPORT", "failed to get metadata"))
+
+    def _interrupted(self) -> None:
+        self.reopen()
+
+    @property
+    def problem(self) -> str | None:
+        return self._problem
+
+
+class ServiceTests(SynchronousTestCase):
+    def test_files_are_read_again_each_time(self) -> None:
+        """And it is told why nobody answers."""
+        service = Attempts(iter(("old", "wrong", "right")))
+        with mock.patch.object(Retry, "wait", side_effect=lambda: self.assertTrue(service._again.is_set())):
+            service._run()
+        why = "routes at a:1, b:2: a:1: wrong password"
+        self.assertEqual(service.found, [("old", None), ("wrong", why), ("right", why)])
+
+    def test_brokers_that_are_away(self) -> None:
+        """One of several is no trouble; when all are, it is told why, until one answers."""
+        service = Attempts(iter(()))
+        client = mock.Mock()
+        down = library_error("_ALL_BROKERS_DOWN", "2/2 brokers are down")
+        service._hear_error(library_error("_TRANSPORT", "a:1: refused"))
+        service._look_for_brokers(client)
+        self.assertIsNone(service.problem)
+        service._hear_error(down)
+        self.assertEqual(service.problem, "routes at a:1, b:2: a:1: refused")
+        client.list_topics.side_effect = KafkaException(library_error("_TRANSPORT", "no"))
+        service._look_for_brokers(client)
+        service._look_for_brokers(client)  # not so soon
+        self.assertEqual((client.list_topics.call_count, service.problem is None), (1, False))
+        client.list_topics.side_effect = None
+        service._ask_at = 0.0
+        service._look_for_brokers(client)
+        self.assertIsNone(service.problem)
+        service._hear_error(library_error("_TRANSPORT", "b:2: refused"))
+        self.assertIsNone(service.problem)
+
+    def test_the_log_has_each_problem_once(self) -> None:
+        service = Attempts(iter(()))
+        with mock.patch.object(TopicService, "log") as log:
+            for problem in ("one", "other", "one", None, "one"):
+                service._tell(problem)
+            self.assertEqual([call.kwargs["problem"] for call in log.warn.mock_calls], ["one", "other", "one"])
+            for number in range(100):
+                service._tell(f"{number}")
+            self.assertEqual(log.warn.call_count, 2 + kafka_topic.MOST_TOLD)
 
 
 def _around() -> Any:

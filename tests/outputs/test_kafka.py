@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
+import confluent_kafka
 from confluent_kafka import Consumer, Producer
 from hypothesis import given
 from hypothesis import settings as tried
@@ -37,7 +39,7 @@ from rotonda.outputs.outputs import output_for
 from rotonda.outputs.overflow import QueueSettings
 from rotonda.outputs.stream import BadStream
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -107,8 +109,8 @@ class Carried:
 class LibraryError:
     """An error of the library's."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self._name, self._text = name, text
+    def __init__(self, name: str, text: str, fatal: bool = False) -> None:
+        self._name, self._text, self._fatal = name, text, fatal
 
     def name(self) -> str:
         return self._name
@@ -117,7 +119,7 @@ class LibraryError:
         return self._text
 
     def fatal(self) -> bool:
-        return False
+        return self._fatal
 
 
 class Scripted:
@@ -160,6 +162,67 @@ class Emptied:
         if self._on_their_way:
             self._on_their_way -= 1
             self.answered += 1
+
+
+class Delivered(NamedTuple):
+    """A message as the library gives it back."""
+
+    message: Message
+
+    def topic(self) -> str:
+        return self.message.topic
+
+    def key(self) -> bytes | None:
+        return self.message.key
+
+    def value(self) -> bytes:
+        return self.message.payload
+
+
+class Strict:
+    """A producer, and a broker that takes no more than `MOST` octets at a time: it has `arrived`.
+
+    Each time that it is polled, the broker answers for messages that went together. If it refuses them, the next ones
+    have gone before anybody hears of it, unless there is to be no gap: then the producer is of no use any more.
+    """
+
+    MOST, TOGETHER = 30, 4
+    arrived: ClassVar[list[bytes]] = []
+
+    def __init__(self, settings: dict[str, Any], logger: Any) -> None:
+        self._together = 1 if settings["batch.num.messages"] == 1 else self.TOGETHER
+        self._no_gap, self._tell = settings["enable.gapless.guarantee"], settings["error_cb"]
+        self._held: deque[tuple[Message, Any]] = deque()
+        self._fatal = False
+
+    def produce_batch(self, topic: str, batch: list[dict[str, Any]], on_delivery: Any) -> int:
+        self._held += [(Message(topic, each["key"], each["value"]), on_delivery) for each in batch]
+        return len(batch)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def poll(self, seconds: float) -> None:
+        if self._fatal or not self._held:
+            return
+        went = [self._held.popleft() for _ in range(min(self._together, len(self._held)))]
+        if sum(len(message.payload) for message, _ in went) <= self.MOST:
+            self.arrived.extend(message.payload for message, _ in went)
+            return
+        self._fail(went, "MSG_SIZE_TOO_LARGE")
+        if self._no_gap:
+            self._fatal = True
+            self._tell(LibraryError("_FATAL", "a gap", fatal=True))
+        else:
+            self.poll(0.0)
+
+    def purge(self, in_flight: bool = True) -> None:
+        self._fail(self._held, "_PURGE_QUEUE")
+        self._held.clear()
+
+    def _fail(self, which: Iterable[tuple[Message, Any]], why: str) -> None:
+        for message, on_delivery in which:
+            on_delivery(LibraryError(why, why), Delivered(message))
 
 
 async def until(true: Callable[[], object]) -> None:
@@ -423,6 +486,31 @@ class PureTests(SynchronousTestCase):
             library = Emptied(waiting=3, on_their_way=2)
             _emptied([library], seconds)
             self.assertEqual((library.answered, library.purged), (answered, 5 - answered))
+
+    def test_together_too_large(self) -> None:
+        """Of messages that a broker refuses together only those are lost that it refuses alone, and none is there
+        twice. All stay in order if the broker keeps out what comes after a gap; else those that were refused come
+        after those that went next."""
+        large = {6, 7}
+        wanted = [Message(TOPIC, b"k", b"%d" % n * (40 if n in large else 1)) for n in range(20)]
+        good = [message.payload for message in wanted if len(message.payload) <= Strict.MOST]
+        self.patch(confluent_kafka, "Producer", Strict)
+        for acks, expected in (("ALL", good), ("ONE", good[:4] + good[6:10] + good[4:6] + good[10:])):
+            clock, carried = Clock(), Carried()
+            self.patch(Strict, "arrived", [])
+            config = KafkaStream(brokers=("a:1",), topic=TOPIC, rx=SEEN, acks=acks)
+            carrier = KafkaCarrier(config, clock, lambda do, *given: succeed(do(*given)))
+            carrier.open(carried)
+            waiting = deque(wanted)
+            while waiting or carried.back or len(carried.lost) + carried.arrived < len(wanted):
+                waiting.extendleft(reversed(carried.back))
+                carried.back.clear()
+                for _ in range(carrier.give(list(waiting))):
+                    waiting.popleft()
+                clock.advance(0.01)
+                self.assertLess(clock.seconds(), PATIENCE)
+            self.assertEqual([message for message, _ in carried.lost], [wanted[n] for n in sorted(large)])
+            self.assertEqual((carried.arrived, Strict.arrived), (len(good), expected), acks)
 
     def test_messages(self) -> None:
         make = json_messages(SEEN, lambda record: "x", "note")

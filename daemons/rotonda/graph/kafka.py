@@ -4,6 +4,7 @@ what others have written. Each instance has the halves that its graph names."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rotonda.blocks.configs import KafkaTopic
 from rotonda.blocks.program import UnitBlock
@@ -93,7 +94,11 @@ class KafkaStage(Stage):
     def _place(self, config: KafkaTopic) -> Topic:
         if not has_library():
             raise CannotRun(f"{self.title}: Kafka needs confluent-kafka: pip install 'rotoro[kafka]'")
+        topic = Topic(
+            config.topic, config.brokers, partial(library_settings, config), config.partitions, config.replication
+        )
         try:
-            return Topic(config.topic, library_settings(config), config.partitions, config.replication)
+            topic.settings()
         except ValueError as wrong:
             raise CannotRun(f"{self.title}: {wrong}") from None
+        return topic

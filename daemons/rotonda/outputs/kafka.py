@@ -428,7 +428,7 @@ class KafkaCarrier:
         useless = ""
         while self._notes.errors:
             name, text, fatal = self._notes.errors.popleft()
-            text = in_short(text)
+            text = _TOLD_WITH_IT.sub("", text)
             if fatal:
                 useless = text
             elif name == _DOWN:
@@ -444,12 +444,13 @@ class KafkaCarrier:
             level, facility, text = self._notes.lines.popleft()
             if _EXPERIMENTAL in text:
                 continue
+            said = _TOLD_WITH_IT.sub("", text)
             if facility == _FAILED:  # that a broker hangs up is told nowhere else
-                self._loss = in_short(text)
+                self._loss = _THREAD.sub("", said)
             more = self._quiet.worth(facility, monotonic())
             if more is not None:
                 kind = LogLevel.warn if level >= WARNING else LogLevel.info
-                self.log.emit(kind, "{kafka}: {said}{more}", kafka=self.name, said=in_short(text), more=more)
+                self.log.emit(kind, "{kafka}: {said}{more}", kafka=self.name, said=said, more=more)
 
     def _look_at_connections(self, left: int) -> None:
         """That one is lost is no trouble as long as there are others, nor that brokers end those that are idle."""
@@ -554,11 +555,6 @@ def _polled(producer: Any, seconds: float) -> str:
     except Exception as fatal:  # the library's own, which is not imported here
         return _error(fatal)[1]
     return ""
-
-
-def in_short(text: str) -> str:
-    """What the library says, without its own threads and times."""
-    return _THREAD.sub("", _TOLD_WITH_IT.sub("", text))
 
 
 def _error(wrong: Exception) -> tuple[str, str]:

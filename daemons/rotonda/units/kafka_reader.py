@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from rotonda.units.kafka_topic import Notes, Retry, Topic, TopicService, UnusableTopic, opened, text_of
+from rotonda.units.kafka_topic import Retry, Topic, TopicService, UnusableTopic, text_of
 from rotonda.views.shown import HeldPartition, Link
 from rotoro.log.read import Batch, ValueReader
 from rotoro.log.reader import Adopt, Marks, Taking, Waiting, leaving, pieces
@@ -163,9 +163,7 @@ class KafkaReader(TopicService):
 
     def stopService(self) -> Deferred[None]:
         """Leave the group, so that others have the partitions at once; fires when that is done."""
-        super().stopService()
-        self._stopping.set()
-        return self._ended
+        return super().stopService()
 
     def hold(self, on: bool) -> None:
         """Read nothing as long as this is so; we stay a member of the group, and what was read is taken."""
@@ -176,9 +174,10 @@ class KafkaReader(TopicService):
     def _attend(self, retry: Retry) -> None:
         from confluent_kafka import Consumer
 
-        self._partitions, self._failed, self._is_paused = opened(self._topic, make=False), None, False
+        self._failed, self._is_paused = None, False
+        self._partitions = self._opened(make=False)
         consumer = Consumer({
-            **self._topic.settings,
+            **self._settings,
             "group.id": self._group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
@@ -189,22 +188,19 @@ class KafkaReader(TopicService):
             "heartbeat.interval.ms": round(1000 * SESSION_SECONDS / 5),
             "fetch.message.max.bytes": CHANGE_OCTETS,
             "queued.max.messages.kbytes": 32 << 10,
-            "error_cb": self._error,
-        }, logger=Notes(self.title))  # fmt: skip
+        })  # fmt: skip
         try:
             consumer.subscribe(
                 [self._topic.name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
-            while not self._stopping.is_set():
+            while not self._again.is_set():
                 if self._poll(consumer):
                     retry.succeeded()
+                self._look_for_brokers(consumer)
         finally:
             self._drop(list(self._held))
             self._assigned = False
             consumer.close()
-
-    def _error(self, error: Any) -> None:
-        self._tell(f"{self._topic}: {error.str()}")
 
     def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
         from confluent_kafka import OFFSET_BEGINNING

@@ -19,11 +19,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rotonda.units.kafka_topic import ASK_SECONDS, Notes, Retry, Topic, TopicService, opened
+from rotonda.units.kafka_topic import ASK_SECONDS, Retry, Topic, TopicService
 from rotonda.views.shown import Link
 from rotoro.log.cells import Numbers, all_of, touched
 from rotoro.log.writer import CELLS, LogWriter, Step
 from rotoro.table import Diff, History, RouteSlot
+from rotoro.table.columns import distinct
 from rotoro.wire.errors import CorruptData
 from rotoro.wire.rotoro import Health
 from rotoro.wire.typed import RecordType
@@ -117,12 +118,11 @@ class KafkaWriter(TopicService):
 
     def stopService(self) -> Deferred[None]:
         """Write no more; fires when that is so."""
-        super().stopService()
         self._look.stop()
         self._leave()
-        self._stopping.set()
+        ended = super().stopService()
         self._news.set()
-        return self._ended
+        return ended
 
     def _hear(self, diff: Diff) -> None:
         with self._lock:
@@ -140,7 +140,7 @@ class KafkaWriter(TopicService):
             known = self._dirty.setdefault(slot, [])
             known.append(numbers)
             if len(known) > 16:
-                known[:] = [np.unique(np.concatenate(known))]
+                known[:] = [distinct(np.concatenate(known))]
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
@@ -159,9 +159,9 @@ class KafkaWriter(TopicService):
         from confluent_kafka import Producer
 
         self._state = "connecting"
-        partitions = opened(self._topic, make=True)
+        partitions = self._opened(make=True)
         producer = Producer({
-            **self._topic.settings,
+            **self._settings,
             "transactional.id": f"{self._topic.name}/{self.writer}",
             "transaction.timeout.ms": round(1000 * TRANSACTION_SECONDS),
             "compression.type": "lz4",
@@ -170,14 +170,14 @@ class KafkaWriter(TopicService):
             "queue.buffering.max.messages": 4 * CELLS,
             "queue.buffering.max.kbytes": 64 << 10,
             "error_cb": self._error,
-        }, logger=Notes(self.title))  # fmt: skip
+        })  # fmt: skip
         log = _Log(producer, self._topic.name, self._stopping, self._fenced)
         log.begin()
         self._state = "reading back"
         writer = LogWriter(self.writer, partitions, randbits(64), self._record)
-        for key, value in read_back(self._topic, partitions, self._stopping):
+        for key, value in read_back(self._topic.name, self._settings, partitions, self._again):
             writer.read_back(key, value)
-        if self._stopping.is_set():
+        if self._again.is_set():
             return
         self._told(writer)
         log.put([self._begun(writer)])
@@ -185,7 +185,8 @@ class KafkaWriter(TopicService):
             self._add(all_of(self._snapshot))
         self._hold(writer)
         self._keep(writer, log, retry)
-        log.put([writer.marks(Health.GONE, complete=self.complete)])
+        if self._stopping.is_set():
+            log.put([writer.marks(Health.GONE, complete=self.complete)])
 
     def _told(self, writer: LogWriter) -> None:
         self._cells = writer.cells
@@ -202,18 +203,18 @@ class KafkaWriter(TopicService):
         if not writer.was_complete:
             return
         self._state, until = "waiting for the whole table", monotonic() + self._restart_time
-        while not (self._whole and monotonic() >= until) and not self._stopping.wait(LOOK_SECONDS):
+        while not (self._whole and monotonic() >= until) and not self._again.wait(LOOK_SECONDS):
             pass
 
     def _keep(self, writer: LogWriter, log: _Log, retry: Retry) -> None:
         """Write what changes, until it is to end."""
         swept = False
-        while not self._stopping.is_set():
+        while not self._again.is_set():
             self._news.clear()
             whole = self._whole
             with self._lock:
                 snapshot, dirty, self._dirty = self._snapshot, self._dirty, {}
-            cells = {slot: np.unique(np.concatenate(numbers)) for slot, numbers in dirty.items()}
+            cells = {slot: distinct(np.concatenate(numbers)) for slot, numbers in dirty.items()}
             self._state = "writing"
             self._put(writer, log, writer.steps(snapshot, cells))
             if whole and not swept:
@@ -224,11 +225,12 @@ class KafkaWriter(TopicService):
             self._state = "written"
             self.complete = swept and not self._dirty
             log.poll()
+            self._look_for_brokers(log.producer)
             self._news.wait(LOOK_SECONDS)
 
     def _put(self, writer: LogWriter, log: _Log, steps: Iterable[Step]) -> None:
         for some in _together(steps):
-            if self._stopping.is_set():
+            if self._again.is_set():
                 return
             log.put(some)
             for step in some:
@@ -239,7 +241,7 @@ class KafkaWriter(TopicService):
 
     def _error(self, error: Any) -> None:
         if not error.fatal():
-            self._tell(f"{self._topic}: {error.str()}")
+            self._hear_error(error)
         elif error.name() in _FENCED:
             self._fenced.set()
 
@@ -249,11 +251,11 @@ class _Log:
 
     def __init__(self, producer: Any, topic: str, stopping: Event, fenced: Event) -> None:
         """`fenced` is set when the library says, in its own time, that another writer has the name."""
-        self._producer, self._topic, self._stopping, self._fenced = producer, topic, stopping, fenced
+        self.producer, self._topic, self._stopping, self._fenced = producer, topic, stopping, fenced
 
     def begin(self) -> None:
         """Keep out whoever had the name before; what it has not finished is void."""
-        self._guard(lambda: self._producer.init_transactions(ASK_SECONDS))
+        self._guard(lambda: self.producer.init_transactions(ASK_SECONDS))
 
     def put(self, steps: Iterable[Step]) -> None:
         """Have these there. Raises KafkaException, and Fenced."""
@@ -261,21 +263,21 @@ class _Log:
 
     def poll(self) -> None:
         """Hear what the library has to say. Raises KafkaException, and Fenced."""
-        self._guard(lambda: self._producer.poll(0))
+        self._guard(lambda: self.producer.poll(0))
 
     def _put(self, steps: Iterable[Step]) -> None:
-        self._producer.begin_transaction()
+        self.producer.begin_transaction()
         for step in steps:
             for partition, key, value in step.records:
                 self._produce(partition, key, value)
-        self._producer.commit_transaction(LAST_SECONDS if self._stopping.is_set() else 2 * TRANSACTION_SECONDS)
+        self.producer.commit_transaction(LAST_SECONDS if self._stopping.is_set() else 2 * TRANSACTION_SECONDS)
 
     def _produce(self, partition: int, key: bytes, value: bytes | None) -> None:
         while True:
             try:
-                self._producer.produce(self._topic, value, key, partition)
+                self.producer.produce(self._topic, value, key, partition)
             except BufferError:
-                self._producer.poll(0.05)
+                self.producer.poll(0.05)
             else:
                 return
 
@@ -296,7 +298,7 @@ class _Log:
             if not (error.fatal() or error.name() == "_FATAL") or monotonic() > until:
                 return False
             try:
-                self._producer.poll(0.1)
+                self.producer.poll(0.1)
             except raised as more:
                 error = more.args[0]
         return True
@@ -314,20 +316,22 @@ def _together(steps: Iterable[Step]) -> Iterator[list[Step]]:
         yield own
 
 
-def read_back(topic: Topic, partitions: int, stopping: Event) -> Iterator[tuple[bytes, bytes | None]]:
+def read_back(
+    topic: str, settings: Mapping[str, Any], partitions: int, stopping: Event
+) -> Iterator[tuple[bytes, bytes | None]]:
     """All records of a topic that are there now. Raises KafkaException, and CorruptData if they do not come."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
     consumer = Consumer({
-        **topic.settings,
-        "group.id": f"{topic.name}/read back",
+        **settings,
+        "group.id": f"{topic}/read back",
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
-    }, logger=Notes(topic.name))  # fmt: skip
+    })  # fmt: skip
     try:
-        consumer.assign([TopicPartition(topic.name, number, OFFSET_BEGINNING) for number in range(partitions)])
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)])
         left, silent = set(range(partitions)), monotonic() + READ_BACK_SECONDS
         while left and not stopping.is_set():
             messages = consumer.consume(AT_ONCE, ASK_SECONDS / 100)
