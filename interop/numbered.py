@@ -142,10 +142,11 @@ def memory_peak() -> int:
 def hurry(config: object) -> None:
     """Have a stream try again sooner, and give up sooner on what does not answer or is not there."""
     if isinstance(config, KafkaStream):
-        from rotonda.outputs import kafka
+        from rotonda.outputs import kafka_carrier, kafka_settings
 
-        kafka.LONGEST_RETRY_SECONDS = LONGEST_PAUSE
-        kafka.CONNECT_SECONDS = kafka.ANSWER_SECONDS = kafka.TOPIC_SECONDS = SILENCE
+        kafka_carrier.LONGEST_RETRY_SECONDS = LONGEST_PAUSE  # type: ignore[attr-defined]  # it is the settings' own
+        kafka_settings.LONGEST_RETRY_SECONDS = LONGEST_PAUSE
+        kafka_settings.CONNECT_SECONDS = kafka_settings.ANSWER_SECONDS = kafka_settings.TOPIC_SECONDS = SILENCE
     else:
         from rotonda.outputs import mqtt
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import trustme
-from rotonda.outputs.kafka import IN_HAND
+from rotonda.outputs.kafka_settings import IN_HAND
 from twisted.trial.unittest import SkipTest
 
 from interop.broker_trouble import KEYS, MOST_WORDS, Sender, TroubleCase

@@ -18,7 +18,7 @@ from rotonda.blocks.places import Span
 from rotonda.blocks.program import StreamBlock
 from rotonda.blocks.types import FieldOf, RecordType, StreamType
 from rotonda.blocks.values import RecordValue
-from rotonda.outputs import kafka
+from rotonda.outputs import kafka_settings
 from rotonda.outputs.outputs import output_for
 from rotonda.outputs.stream import Stream
 from twisted.internet import reactor
@@ -162,7 +162,7 @@ class SendingTests(TestCase):
         self.assertInOrder(await self.console("small-ALL", 407), [*wanted, *wanted[:10]])
 
     async def test_a_topic_that_is_not_there(self) -> None:
-        self.patch(kafka, "TOPIC_SECONDS", 5.0)
+        self.patch(kafka_settings, "TOPIC_SECONDS", 5.0)
         self.kafka.create("here.left")
         stream = self.stream("here.{way}")
         stream.send_all([record(1, "nowhere"), record(2, "left")])

@@ -26,7 +26,9 @@ from rotonda.blocks.configs import KafkaStream
 from rotonda.blocks.types import FieldOf, RecordType
 from rotonda.blocks.values import Prefix, RecordValue
 from rotonda.outputs.broker import BrokerStream
-from rotonda.outputs.kafka import KafkaCarrier, json_messages, producer_settings
+from rotonda.outputs.kafka import json_messages
+from rotonda.outputs.kafka_carrier import KafkaCarrier
+from rotonda.outputs.kafka_settings import producer_settings
 from rotonda.outputs.overflow import QueueSettings
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, ensureDeferred

@@ -23,18 +23,9 @@ from rotonda.blocks.program import StreamBlock
 from rotonda.blocks.settings import Config
 from rotonda.blocks.types import StreamType
 from rotonda.outputs.carrier import Message
-from rotonda.outputs.kafka import (
-    DOWN_SECONDS,
-    IN_HAND,
-    KafkaCarrier,
-    _emptied,
-    _Failure,
-    _Given,
-    _in_order,
-    json_messages,
-    producer_settings,
-    raw_stream,
-)
+from rotonda.outputs.kafka import json_messages, raw_stream
+from rotonda.outputs.kafka_carrier import DOWN_SECONDS, KafkaCarrier, _emptied, _Failure, _Given, _in_order
+from rotonda.outputs.kafka_settings import IN_HAND, producer_settings
 from rotonda.outputs.outputs import output_for
 from rotonda.outputs.overflow import QueueSettings
 from rotonda.outputs.stream import BadStream

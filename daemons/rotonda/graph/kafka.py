@@ -14,7 +14,7 @@ from rotonda.filters.routes import PASS_ALL
 from rotonda.graph.flows import Flow, Surroundings
 from rotonda.graph.plan import CannotRun
 from rotonda.graph.stages import Showing, Stage
-from rotonda.outputs.kafka import library_settings
+from rotonda.outputs.kafka_settings import library_settings
 from rotonda.units.kafka_reader import KafkaReader
 from rotonda.units.kafka_topic import Topic, has_library
 from rotonda.units.kafka_writer import KafkaWriter
