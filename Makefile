@@ -13,13 +13,16 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 HERE = PYTHONPATH="$(CURDIR):$(CURDIR)/daemons"
 DAEMONS = rotonda-connector rotonda-rib rotonda-router
 PACKAGING = setup.cfg pyproject.toml setup.py
+# all that pytest runs, but for what needs programs of others
+OTHERS = $(filter-out interop,$(shell sed -n 's/^testpaths = //p' setup.cfg))
 SOURCES = $(shell find rotoro daemons -name '*.py' -not -name '.*')
 
-.PHONY: help demo test venv extension lint types derived pytest trial plugins wheel clean
+.PHONY: help demo test venv extension lint types derived pytest interop others trial plugins wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
 	@echo "parts of the test:         lint types derived pytest trial plugins wheel"
+	@echo "parts of pytest:           interop (with real programs)  others (all the rest)"
 	@echo "besides:                   venv (what tests need)  extension (the compiled loops, in place)  clean"
 
 # --- the show ---------------------------------------------------------------------------------------------------------
@@ -43,7 +46,12 @@ $(VENV)/installed: $(VENV)/bin/python $(PACKAGING) $(SOURCES)
 
 # --- the tests --------------------------------------------------------------------------------------------------------
 
-test: lint types derived pytest trial plugins wheel
+# What is compiled must not change while lanes use it. The second one takes the time that the first one leaves. Neither
+# inherits HERE: a wheel would not be installed where the checkout is found.
+LANE = $(MAKE) --no-print-directory -j1 -o extension
+
+test: lint types derived extension
+	@$(BIN)/python -P tests/lanes.py "$(LANE) interop" "nice $(LANE) others trial plugins wheel"
 	@echo "All tests passed."
 
 venv: $(VENV)/for-tests
@@ -71,6 +79,12 @@ derived: $(VENV)/for-tests
 
 pytest: $(VENV)/for-tests extension
 	$(HERE) $(BIN)/python -m pytest
+
+interop: $(VENV)/for-tests extension
+	$(HERE) $(BIN)/python -m pytest interop
+
+others: $(VENV)/for-tests extension
+	$(HERE) $(BIN)/python -m pytest $(OTHERS)
 
 trial: $(VENV)/for-tests extension
 	$(HERE) $(BIN)/python -m twisted.trial --reporter=text tests

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import NoReturn, Self, TypeVar
 
 LOOPBACK = "127.0.0.1"
+CHOSEN_PORTS = range(10_000, 32_768)
+"""TCP ports that Linux leaves to those who choose."""
 
 _LISTENING = "0A"  # the state of such a socket in /proc/net/tcp
 
@@ -29,12 +32,19 @@ class PeerFailed(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """So many TCP ports that nobody listens on; all are held until all are known, so that no two are the same."""
+    """So many TCP ports that nobody has; all are held until all are known, so that no two are the same.
+
+    They are none that the kernel gives to whoever asks for any, as every connection does: until the daemon listens on
+    its port, others that run at the same time must not come before it.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(found) < count:
+            each = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                each.bind((LOOPBACK, port := random.choice(CHOSEN_PORTS)))
+                found.append(port)
+    return found
 
 
 def free_port() -> int:
@@ -127,7 +137,7 @@ class Daemon:
         answer = wait_until(alive_and_found, seconds, pause)
         return self.fail(f"{what}: not within {seconds:g} s") if answer is None else answer
 
-    def expect_port(self, port: int, seconds: float = 20) -> None:
+    def expect_port(self, port: int, seconds: float = 60) -> None:
         """Wait until the process takes connections."""
         self.expect(lambda: listens(port), f"port {port} is open", seconds)
 

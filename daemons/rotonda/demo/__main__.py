@@ -110,9 +110,9 @@ def _run(options: argparse.Namespace, screen: Screen, daemons: Daemons) -> int:
 
 def _wait(seconds: float | None, screen: Screen, daemons: Daemons) -> None:
     """Until it is time to go, as long as nobody dies."""
-    screen.say("Press Ctrl-C to stop everything." if seconds is None else f"It stops in {seconds:g} s, or at Ctrl-C.")
     end = None if seconds is None else time.monotonic() + seconds
     try:
+        screen.say("Press Ctrl-C to stop everything." if end is None else f"It stops in {seconds:g} s, or at Ctrl-C.")
         while end is None or time.monotonic() < end:
             daemons.check()
             time.sleep(_LOOK_SECONDS)

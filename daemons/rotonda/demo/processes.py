@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -89,7 +90,9 @@ class Daemon:
             self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            # not for ever: an interrupt in the middle of `poll` leaves its lock taken, and then no `wait` sees the end
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
 
 
 class Daemons:
