@@ -17,7 +17,7 @@ try:
 except ImportError:
     extensions = []
 else:
-    extensions = cythonize(["daemons/rotonda/bgp/_bulk.py", "daemons/rotonda/rpki/_bulk.py"])
+    extensions = cythonize([f"daemons/rotonda/{room}/_bulk.py" for room in ("bgp", "filters", "rpki")])
     for extension in extensions:
         extension.optional = True  # set here, as cythonize drops the flag
 

@@ -1,8 +1,9 @@
-"""Tests for L{rotonda.filters.json_records}: the function made for a type writes what the slow way does."""
+"""Tests for L{rotonda.filters.json_records}: with the compiled loop and without it, the same is written."""
 
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as some
@@ -10,7 +11,8 @@ from msgspec.json import decode, encode
 from rotonda.blocks import types
 from rotonda.blocks.types import FieldOf, RecordType
 from rotonda.blocks.values import RecordValue
-from rotonda.filters.json_records import MOST_FIELDS, json_of
+from rotonda.filters import json_records
+from rotonda.filters.json_records import json_of
 from rotonda.filters.written import plain
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,6 +23,11 @@ SEEN = RecordType("Seen", (FieldOf("prefix", types.PREFIX), FieldOf("asn", types
 
 class JsonTests(SynchronousTestCase):
     def assertSame(self, type: RecordType, record: RecordValue, beside: str | None = None) -> None:
+        for there in {json_records.accelerated, False}:
+            with mock.patch.object(json_records, "accelerated", there):
+                self.assertWritten(type, record, beside)
+
+    def assertWritten(self, type: RecordType, record: RecordValue, beside: str | None) -> None:
         lines, values = json_of(type, beside, "\n")([record, record])
         for line, value in zip(lines, values, strict=True):
             self.assertEqual(decode(line), decode(encode(plain(type)(record))))
@@ -56,7 +63,18 @@ class JsonTests(SynchronousTestCase):
 
     def test_none_and_very_many_fields(self) -> None:
         self.assertSame(RecordType("Any", ()), RecordValue("", (("a", 1),)), "a")
-        many = tuple((f"f{number}", number % 256) for number in range(MOST_FIELDS + 1))
-        self.assertSame(RecordType("Many", tuple(FieldOf(name, types.U8) for name, _ in many)), RecordValue("", many))
-        type = RecordType("Most", tuple(FieldOf(name, types.U8) for name, _ in many[1:]))
-        self.assertSame(type, RecordValue("", many[1:]), "f7")
+        many = tuple((f"f{number}", number % 256) for number in range(1000))
+        type = RecordType("Many", tuple(FieldOf(name, types.U8) for name, _ in many))
+        self.assertSame(type, RecordValue("", many), "f7")
+
+    def test_values_that_the_loop_leaves_to_others(self) -> None:
+        """Numbers that have more than 64 bits, or a sign; long texts; what JSON escapes."""
+        texts = ["", "x" * 10_000, "\0", "a\x1fb", "\x7f", 'a"', "\\", "é\u2028", "\U0001f600" * 100]
+        type = RecordType("Odd", (FieldOf("number", types.U64), FieldOf("text", types.STRING)))
+        for number in (0, 9, 10, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -1):
+            for text in texts:
+                self.assertSame(type, RecordValue("Odd", (("number", number), ("text", text))), "number")
+
+    def test_what_is_no_text(self) -> None:
+        record = RecordValue("Seen", (("prefix", None), ("asn", None), ("note", "\ud800")))
+        self.assertRaises(UnicodeEncodeError, json_of(SEEN), [record])

@@ -94,7 +94,6 @@ class RibColumnsTests(ComparingTestCase):
         asked = [(lowered(*one), of_routes) for one in product(FOUND, OF_ROUTES)]
         asked += [(lowered(*one, of), of_seen) for one in product(FOUND, OF_SEEN) if "peer_asn" not in one[0]]
         for number, (filter, made) in enumerate(asked):
-            self.patch(rib, "_ROWS_A_LOOK_UP", (0, 128, 1 << 30)[number % 3])
             self.patch(rib, "_FEW", (0, 16)[number % 2])
             for count in (0, 1, 30):
                 with self.subTest(str(filter.name), number=number, count=count):

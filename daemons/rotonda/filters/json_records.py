@@ -1,19 +1,14 @@
-"""JSON of records, a million and more of them: for each type a function is made that writes its fields one by one.
-
-It is made as a syntax tree: into a frame come the parts that the fields make. All names in them are made here, from a
-letter and a number; names of fields are only ever text that it writes.
-"""
+"""JSON of records, a million and more of them, by a compiled loop; where that is missing, it takes far longer."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
-from types import CodeType, FunctionType
 from typing import Any, TypeAlias
 
 from msgspec.json import Encoder
 
+from rotonda import is_compiled
 from rotonda.blocks import types
 from rotonda.blocks.types import RecordType, Type
 from rotonda.blocks.values import RecordValue, Value
@@ -22,26 +17,8 @@ from rotonda.filters.written import plain, prefix_text
 Written: TypeAlias = Callable[[Sequence[RecordValue]], tuple[list[bytes], list[Value]]]
 """Gives the JSON of each of some records, and the value of one of its fields."""
 
-MOST_FIELDS = 200
-"""Of types for which a function is made."""
-
-_FRAME = """
-def write(records):
-    lines, values = [], []
-    for record in records:
-        try:
-            FIELDS = record.fields
-        except ValueError:
-            line, value = otherwise(record)
-        else:
-            if DIFFER:
-                line, value = otherwise(record)
-            else:
-                line, value = TEXT.encode(), VALUE
-        lines.append(line)
-        values.append(value)
-    return lines, values
-"""
+accelerated = is_compiled("rotonda.filters._bulk")
+"""Whether the compiled loop is here."""
 
 _ENCODE = Encoder().encode
 
@@ -52,7 +29,7 @@ def json_of(type: RecordType, beside: str | None = None, end: str = "") -> Writt
 
     Records may have other fields than their type says, or the same in another order: these take longer.
     """
-    write, names, last = plain(type), [field.name for field in type.fields], end.encode()
+    write, names, last = plain(type), tuple(field.name for field in type.fields), end.encode()
 
     def otherwise(record: RecordValue) -> tuple[bytes, Value]:
         return _ENCODE(write(record)) + last, None if beside is None else record.get(beside)
@@ -61,84 +38,31 @@ def json_of(type: RecordType, beside: str | None = None, end: str = "") -> Writt
         both = list(map(otherwise, records))
         return [line for line, _ in both], [value for _, value in both]
 
-    if not 0 < len(names) <= MOST_FIELDS:
+    if not accelerated or not names:
         return one_by_one
-    known: dict[str, Any] = {"otherwise": otherwise}
-    return _compiled(_parts(type, names.index(beside) if beside in names else None, end, known), known)
+    from rotonda.filters import _bulk
+
+    heads = tuple(f"{'{,'[number > 0]}{encode_basestring(name)}:".encode() for number, name in enumerate(names))
+    kinds = bytes(_bulk.KINDS.get(_kind(field.type), 0) for field in type.fields)
+    others = tuple(_writer(field.type) for field in type.fields)
+    at = names.index(beside) if beside in names else -1
+    return _bulk.Writer(names, heads, kinds, others, otherwise, b"}" + last, at).write
 
 
-def _parts(type: RecordType, beside: int | None, end: str, known: dict[str, Any]) -> dict[str, ast.expr]:
-    """What takes the fields of a record apart, makes sure that they are those of the type, and writes them.
-
-    FIELDS  (n0, v0), (n1, v1)
-    DIFFER  n0 != N0 or n1 != N1
-    TEXT    f'{{"a":{"null" if v0 is None else w0(v0)},"b":{...}}}'
-    VALUE   v1
-    """
-    pairs: list[ast.expr] = []
-    differ: list[ast.expr] = []
-    text: list[ast.expr] = []
-    for number, field in enumerate(type.fields):
-        known[f"N{number}"] = field.name
-        pairs.append(ast.Tuple([_stored(f"n{number}"), _stored(f"v{number}")], ast.Store()))
-        differ.append(ast.Compare(_name(f"n{number}"), [ast.NotEq()], [_name(f"N{number}")]))
-        text.append(ast.Constant(("," if number else "{") + encode_basestring(field.name) + ":"))
-        text.append(ast.FormattedValue(_text(field.type, number, known), -1))
-    return {
-        "FIELDS": ast.Tuple(pairs, ast.Store()),
-        "DIFFER": ast.BoolOp(ast.Or(), differ) if len(differ) > 1 else differ[0],
-        "TEXT": ast.JoinedStr([*text, ast.Constant("}" + end)]),
-        "VALUE": ast.Constant(None) if beside is None else _name(f"v{beside}"),
-    }
-
-
-class _Filled(ast.NodeTransformer):
-    """Puts parts where the frame names them."""
-
-    def __init__(self, parts: Mapping[str, ast.expr]) -> None:
-        self._parts = parts
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self._parts.get(node.id, node)
-
-
-def _compiled(parts: Mapping[str, ast.expr], known: dict[str, Any]) -> Written:
-    module = ast.fix_missing_locations(_Filled(parts).visit(ast.parse(_FRAME)))
-    code: CodeType = compile(module, f"<{__name__}>", "exec")
-    own = next(each for each in code.co_consts if isinstance(each, CodeType))
-    made: Written = FunctionType(own, known)
-    return made
-
-
-def _text(type: Type, number: int, known: dict[str, Any]) -> ast.expr:
-    """The JSON of a value as text."""
-    value = f"v{number}"
+def _kind(type: Type) -> str:
+    """What the compiled loop calls values that it writes itself."""
     if type in types.WHOLE_NUMBERS:
-        text: ast.expr = _name(value)
-    elif type == types.BOOL:
-        text = ast.IfExp(_name(value), ast.Constant("true"), ast.Constant("false"))
-    else:
-        known[f"w{number}"] = _writer(type)
-        text = _call(f"w{number}", value)
-    return ast.IfExp(ast.Compare(_name(value), [ast.Is()], [ast.Constant(None)]), ast.Constant("null"), text)
+        return "whole"
+    if type == types.STRING:
+        return "text"
+    return "prefix" if type == types.PREFIX else ""
 
 
 def _writer(type: Type) -> Callable[[Any], str]:
+    """What gives the JSON of a value."""
     if type == types.STRING:
         return encode_basestring
     if type == types.PREFIX:
         return lambda prefix: f'"{prefix_text(prefix)}"'
     write = plain(type)
     return lambda value: _ENCODE(write(value)).decode()
-
-
-def _name(name: str) -> ast.Name:
-    return ast.Name(name, ast.Load())
-
-
-def _stored(name: str) -> ast.Name:
-    return ast.Name(name, ast.Store())
-
-
-def _call(function: str, argument: str) -> ast.Call:
-    return ast.Call(_name(function), [_name(argument)], [])
