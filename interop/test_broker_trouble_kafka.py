@@ -32,7 +32,7 @@ USERS = {"rotoro": "secret"}
 PARTITIONS = 3
 QUEUE, LONG_QUEUE, LOST = 1000, 20_000, 5000
 RATE = 20_000
-BEFORE, SOME, MORE = 5000, 1000, 20_000
+BEFORE, SOME, MORE = 5000, 1000, IN_HAND + 4000
 """Records until a broker goes, of which some have arrived then; and more than wait in the queue and in the library."""
 
 MANY = BEFORE + MORE

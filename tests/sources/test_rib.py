@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+import numpy as np
 from rotonda.blocks import types
-from rotonda.blocks.types import FieldOf, RecordType
+from rotonda.blocks.types import ROUTE, FieldOf, RecordType
 from rotonda.blocks.values import Address, Constant, Prefix, RecordValue
 from rotonda.filters.records import to_wire, wire_type
 from rotonda.filters.world import SourceGone
-from rotonda.sources import rib
-from rotonda.sources.prefix_index import PrefixIndex
-from rotonda.sources.rib import Indexes, RibView
+from rotonda.sources import set_values
+from rotonda.sources.key_search import _Prefixes
+from rotonda.sources.rib import RibView
+from rotonda.sources.set_fields import SetField, Told, set_field
+from rotonda.sources.set_values import SetMemory
 from twisted.trial.unittest import SynchronousTestCase
 
-from rotoro.table import AttributeStore, IngressState, Records, RouteSlot, Snapshot
-from tests.rib.tables import PlainRoute, ingresses, key, random_routes, snapshot_of
+from rotoro.table import AttributeStore, IngressState, Records, RouteSlot, Slot, Snapshot
+from tests.rib.tables import PlainRoute, attribute_set, ingresses, key, random_routes, snapshot_of
 from tests.sources.plain import LOOK_UPS, keys, matching
 
 
@@ -52,17 +56,14 @@ class RibViewTests(SynchronousTestCase):
                 found = getattr(self.view, look_up)(prefix)
                 self.assertEqual(self.told(found), self.expected(matching(self.own, look_up, prefix)))
 
-    def test_columns_with_indexes_and_without(self) -> None:
-        for rows in (0, 1 << 30):
-            with mock.patch.object(rib, "_ROWS_A_LOOK_UP", rows):
-                view = RibView(self.snapshot)
-                for look_up in LOOK_UPS:
-                    for bits in (32, 128):
-                        wanted = [prefix for prefix in self.asked if prefix.bits == bits]
-                        counts = [len(matching(self.own, look_up, prefix)) for prefix in wanted]
-                        self.assertEqual(view.count_column(look_up, keys(wanted, bits)).tolist(), counts)
-                there = [prefix in self.own for prefix in self.asked]
-                self.assertEqual(view.contains_column("prefix", self.asked).tolist(), there)
+    def test_columns_of_prefixes(self) -> None:
+        for look_up in LOOK_UPS:
+            for bits in (32, 128):
+                wanted = [prefix for prefix in self.asked if prefix.bits == bits]
+                counts = [len(matching(self.own, look_up, prefix)) for prefix in wanted]
+                self.assertEqual(self.view.count_column(look_up, keys(wanted, bits)).tolist(), counts)
+        there = [prefix in self.own for prefix in self.asked]
+        self.assertEqual(self.view.contains_column("prefix", self.asked).tolist(), there)
 
     def test_values_of_other_fields(self) -> None:
         for field in ("peer_asn", "origin_asn", "received", "path_id", "as_path", "med", "status", "communities"):
@@ -83,18 +84,80 @@ class RibViewTests(SynchronousTestCase):
         for view, states in ((self.view, {"ACTIVE", "STALE"}), (now, {"ACTIVE"})):
             self.assertEqual({str(view.record(row).get("status")) for row in range(len(view))}, states)
 
-    def test_indexes_are_kept_as_long_as_their_routes(self) -> None:
-        indexes = Indexes()
-        wanted = keys(self.asked, 32)
-        with mock.patch.object(rib, "_ROWS_A_LOOK_UP", 1 << 30):
-            RibView(self.snapshot, indexes=indexes).count_column("exact_match", wanted)
-            first, *rest = [slot for slot in self.snapshot if isinstance(slot, RouteSlot) and slot.family == 4]
-            less = self.snapshot.replace({first: self.snapshot.records(first).take(slice(0, 3))}, 0)
-            with mock.patch.object(rib, "PrefixIndex", side_effect=PrefixIndex) as made:
-                RibView(less, indexes=indexes).count_column("exact_match", wanted)
-        self.assertEqual(made.call_count, 1)
-        self.assertTrue(all(indexes.has(less.records(slot)) for slot in (first, *rest)))
-        self.assertFalse(indexes.has(self.snapshot.records(first)))
+    def test_prefixes_are_searched_for_among_few_keys(self) -> None:
+        """No question of many prefixes takes a look at all keys of a slot, not even the first one."""
+        slot, count = RouteSlot(4, ingresses()[0], AttributeStore()), 1 << 16
+        number = np.uint32(slot.attributes.intern(attribute_set(1)))
+        octets = [key(4, row << 16, 16 if row % 2 else 15) for row in range(count)]
+        view = RibView(Snapshot.of({slot: Records.of(slot, octets, np.full(count, number))}))
+        wanted = keys([Prefix((row << 16 | 1 << 8).to_bytes(4), 24) for row in range(9, count, 200)], 32)
+        with mock.patch.object(_Prefixes, "of", side_effect=_Prefixes.of) as read:
+            for look_up in LOOK_UPS:
+                found = view.count_column(look_up, wanted).sum()
+                self.assertEqual(found > 0, look_up in ("longest_match", "less_specifics"), look_up)
+            self.assertGreaterEqual(view.first_of("longest_match", wanted).min(), 0)
+        looked = sum(len(call.args[0]) for call in read.mock_calls)
+        self.assertTrue(0 < looked < count // 2, looked)
+
+    def test_sets_are_read_once(self) -> None:
+        """After a commit those sets are read that are new, whatever is asked of them."""
+        ingress, store, memory, read = ingresses()[0], AttributeStore(), SetMemory(), list[int]()
+        slot, octets = RouteSlot(4, ingress, store), [key(4, row << 8, 24) for row in range(300)]
+        sets = [attribute_set(origin, ((64496, origin),)) for origin in range(1, 301)]
+
+        def counted(type: RecordType, field: str) -> SetField:
+            own = set_field(type, field)
+
+            def told(sets: Sequence[bytes]) -> Told:
+                read.append(len(sets))
+                return own.told(sets)
+
+            return own._replace(told=told)
+
+        with mock.patch.object(set_values, "set_field", side_effect=counted):
+            for changed in (300, 7, 0):
+                sets[:changed] = [attribute_set(1000 * changed + row) for row in range(changed)]
+                records = Records.of(slot, octets, store.intern_all(sets))
+                for field in ("origin_asn", "as_path", "communities", "next_hop"):
+                    view = RibView(Snapshot.of({slot: records}), memory=memory)
+                    read.clear()
+                    value = view.record(3).get(field)
+                    same = [row for row in range(300) if view.record(row).get(field) == value]
+                    self.assertEqual(list(view.find(field, value).rows), same, field)
+                    self.assertTrue(view.contains(field, value))
+                    self.assertEqual(view.first_rows(field, [value]).tolist(), same[:1])
+                    self.assertEqual(sum(read), changed, field)
+
+    def test_slots_with_stores_of_their_own(self) -> None:
+        table: dict[Slot, Records] = {}
+        for slot in self.snapshot:
+            assert isinstance(slot, RouteSlot)
+            ordered = [route for route in self.routes if (route.family, route.ingress) == (slot.family, slot.ingress)]
+            for own, part in snapshot_of(ordered, AttributeStore()).items():
+                table[own] = part
+        view, rows = RibView(Snapshot.of(table)), np.random.default_rng(1).permutation(len(self.view))
+        self.assertEqual(view.numbers_at("med", rows).tolist(), self.view.numbers_at("med", rows).tolist())
+        self.assertEqual(*(np.asarray(own.known_at("origin_asn", rows)).tolist() for own in (view, self.view)))
+        items = np.full(len(rows), 64496 << 16 | 1, np.uint32)
+        has = view.has_at("communities", rows, items)
+        self.assertEqual(has.tolist(), self.view.has_at("communities", rows, items).tolist())
+        self.assertTrue(has.any())
+        for field, values in (("origin_asn", [64496, 64497, 7]), ("communities", [(), (64496 << 16 | 1,), (1,)])):
+            self.assertEqual(view.first_rows(field, values).tolist(), self.view.first_rows(field, values).tolist())
+            for value in values:
+                self.assertEqual(self.told(view.find(field, value)), self.told(self.view.find(field, value)))
+
+    def test_values_that_no_set_has_any_more_are_forgotten(self) -> None:
+        store, memory = AttributeStore(), SetMemory()
+        slot = RouteSlot(4, ingresses()[0], store)
+        for origin in range(1, 200):
+            number = store.intern(attribute_set(origin))
+            with mock.patch.object(set_values, "_SPARE", 8):
+                view = RibView(Snapshot.of({slot: Records.of(slot, [key(4, 10 << 24, 8)], [number])}), memory=memory)
+            self.assertEqual([view.contains("origin_asn", own) for own in (origin, origin - 1)], [True, False])
+            for _ in range(2):
+                store.sweep()
+        self.assertLess(len(memory.of(store, ROUTE, "origin_asn")), 16)
 
     def test_empty(self) -> None:
         view = RibView(Snapshot.of({}))

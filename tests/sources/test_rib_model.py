@@ -14,8 +14,9 @@ from rotonda.blocks.types import ROUTE
 from rotonda.blocks.values import Prefix
 from rotonda.filters.route_record import AttributesView
 from rotonda.filters.world import NONE
-from rotonda.sources import rib
-from rotonda.sources.rib import Indexes, RibView
+from rotonda.sources import rib, set_values
+from rotonda.sources.rib import RibView
+from rotonda.sources.set_values import SetMemory
 from twisted.trial.unittest import SynchronousTestCase
 
 from rotoro.table import AttributeStore, History, Ingress, Records, RouteSlot, Slot, Snapshot
@@ -119,19 +120,19 @@ class ModelTests(SynchronousTestCase):
             communities, there = _both(records, "communities", has)
             self.assertEqual([COMMUNITY in own for own in communities], there)
 
-    def play(self, rounds: Sequence[Mapping[Name, Route | None]], more: Sequence[Prefix], rows: int, few: int) -> None:
+    def play(self, rounds: Sequence[Mapping[Name, Route | None]], more: Sequence[Prefix], few: int, spare: int) -> None:
         """Let a RIB take these changes, and hold a view of each of its states against the model, at once and later."""
-        store, history, indexes = AttributeStore(), History(1, 0), Indexes()
+        store, history, memory = AttributeStore(), History(1, 0), SetMemory()
         model: dict[Name, Route] = {}
         views: list[tuple[RibView, Model]] = []
         asked = [*dict.fromkeys([*more, *(name[0] for changed in rounds for name in changed)])]
-        with mock.patch.object(rib, "_ROWS_A_LOOK_UP", rows), mock.patch.object(rib, "_FEW", few):
+        with mock.patch.object(rib, "_FEW", few), mock.patch.object(set_values, "_SPARE", spare):
             for changed in ({}, *rounds):
                 model = {**model, **{name: route for name, route in changed.items() if route is not None}}
                 for name in [name for name, route in changed.items() if route is None]:
                     model.pop(name, None)
                 history.commit(table(model, store))
-                view = RibView(history.snapshot, ROUTE, INGRESSES.get, history.serial, indexes)
+                view = RibView(history.snapshot, ROUTE, INGRESSES.get, history.serial, memory)
                 self.agree(view, model, asked)
                 views.append((view, model))
             for view, before in views:
@@ -157,10 +158,10 @@ class ModelTests(SynchronousTestCase):
                 self.assertEqual(len(found), same)
 
     @settings(max_examples=40, deadline=None)
-    @given(st.lists(changes(), max_size=3), st.lists(prefixes(), max_size=6), st.sampled_from((0, 1, 128, 1 << 30)))
-    def test_after_each_commit(self, rounds: list[dict[Name, Route | None]], more: list[Prefix], rows: int) -> None:
-        """With indexes, without, and as it comes."""
-        self.play(rounds, more, rows, 0 if rows else 1 << 30)
+    @given(st.lists(changes(), max_size=3), st.lists(prefixes(), max_size=6), st.sampled_from((0, 16, 1 << 30)))
+    def test_after_each_commit(self, rounds: list[dict[Name, Route | None]], more: list[Prefix], few: int) -> None:
+        """With indexes of rows, without, and as it comes; what is known of sets is too much at once, or never."""
+        self.play(rounds, more, few, 1024 if few else -1024)
 
     def test_an_ingress_that_nobody_knows_any_more(self) -> None:
         name: Name = (Prefix.parse("10.0.0.0/8"), 1, 0)

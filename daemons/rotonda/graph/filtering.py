@@ -42,8 +42,9 @@ from rotonda.graph.turns import Turn
 from rotonda.outputs.outputs import output_for
 from rotonda.outputs.stream import BadStream, Stream
 from rotonda.rib.validated import latest_aspa_set
-from rotonda.sources.rib import Indexes, RibView
+from rotonda.sources.rib import RibView
 from rotonda.sources.rpki import RpkiView
+from rotonda.sources.set_values import SetMemory
 from rotonda.sources.table import TableView
 from rotonda.sources.table_changes import Changed, together
 from rotonda.units.table_file import TableFile
@@ -599,7 +600,7 @@ class _RibSource(_OfStage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._indexes = Indexes()
+        self._memory = SetMemory()
 
     def history(self) -> History | None:
         """Its table of routes."""
@@ -611,7 +612,7 @@ class _RibSource(_OfStage):
         stage = self._stage()
         record = ROUTE if stage is None or stage.flow is None else stage.flow.record
         ingresses = self.host.around.ingresses
-        return RibView(history.snapshot, record, ingresses.get, history.serial, self._indexes)
+        return RibView(history.snapshot, record, ingresses.get, history.serial, self._memory)
 
 
 class _RpkiSource(_OfStage):

@@ -38,7 +38,7 @@ from rotoro.net.limits import Quiet
 
 InThread: TypeAlias = Callable[..., Deferred[Any]]
 
-BUSY_SECONDS, IDLE_SECONDS = 0.005, 0.25
+BUSY_SECONDS, IDLE_SECONDS = 0.002, 0.25
 """How often the library is asked for news, while it has messages and else."""
 
 DOWN_SECONDS = 5.0

@@ -9,7 +9,7 @@ from rotonda.blocks.configs import BrokerTls, KafkaBrokers, KafkaLogin
 from rotonda.outputs.stream import BadStream
 from rotoro.net.tls_files import private_key, secret
 
-IN_HAND = 16_384
+IN_HAND = 32_768
 """Messages that the library may hold, on their way to the brokers."""
 
 IN_HAND_OCTETS = 64 << 20

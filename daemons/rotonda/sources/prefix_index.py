@@ -82,16 +82,6 @@ class PrefixIndex:
         """The number in the tree of what `exact_match` or `longest_match` finds for each of these, or NONE."""
         return self.tree.exact(prefixes) if look_up == "exact_match" else self.tree.longest(prefixes)
 
-    def numbers_ascending(self, look_up: str, prefixes: Keys) -> Numbers:
-        """The same for prefixes in ascending order."""
-        numbers: Numbers = np.repeat(*self.tree.runs(look_up, prefixes))
-        return numbers
-
-    def lengths_of(self, numbers: Numbers) -> Numbers:
-        """The lengths of prefixes of the tree; NONE where there is none."""
-        lengths: Numbers = np.append(self.tree.lengths.astype(np.int64), NONE)[numbers]  # NONE is the last
-        return lengths
-
     def first_rows(self, look_up: str, prefixes: Keys) -> Numbers:
         """The first row that `exact_match` or `longest_match` finds for each of these, or NONE."""
         return self.groups.first(self.numbers(look_up, prefixes))

@@ -1,12 +1,12 @@
 """A RIB as filters see it: its routes, or the records of its type, at one moment.
 
-Single questions are a few searches in each slot. Whole columns are looked up in an index of each slot, which the next
-views take over as long as the slot's routes stay the same.
+Prefixes are searched for among the keys of each slot, which are in order, one by one or whole columns of them. What
+attribute sets say is kept from view to view, so that a commit costs questions no more than what it changes, and a look
+at the numbers of the sets that routes have.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,51 +15,25 @@ from numpy.typing import NDArray
 
 from rotonda.blocks.types import ROUTE, RecordType
 from rotonda.blocks.values import Prefix, Value
-from rotonda.filters import world
 from rotonda.filters.batches import TypedRecords
-from rotonda.filters.route_record import ATTRIBUTE_FIELDS, MICROSECONDS, AttributesView, RouteRecord
+from rotonda.filters.route_record import ATTRIBUTE_FIELDS, MICROSECONDS, RouteRecord
 from rotonda.filters.world import NONE, Record, SourceGone, SourceView
-from rotonda.rib.entries import prefixes_of
-from rotonda.sources.columns import Keys, ListColumn, NumberColumn, joined
+from rotonda.sources import key_search
+from rotonda.sources.columns import Keys, NumberColumn
 from rotonda.sources.found import Found
-from rotonda.sources.prefix_index import PrefixIndex, bounds, by_family
+from rotonda.sources.prefix_index import bounds, by_family
 from rotonda.sources.prefix_tree import Mask, Numbers
-from rotonda.sources.set_fields import FieldColumn, field_column
+from rotonda.sources.set_fields import set_field
+from rotonda.sources.set_values import MISSING, SetMemory, SetValues
 from rotoro.table import AttributeStore, Ingress, IngressState, Records, RouteSlot, Snapshot
-from rotoro.table.columns import distinct
 
 Present: TypeAlias = Callable[[int], Ingress | None]
 """Tells how an ingress is now."""
 
-_ROWS_A_LOOK_UP = 128
-"""Rows of a slot that are indexed in about the time that one prefix takes to be looked up without an index."""
 _FEW = 16
 """Values that are looked for one by one, without an index of all routes."""
-_ROW_FIELDS = ("path_id", "peer_id", "peer_asn", "received")
-"""Fields of numbers that the rows of routes and their ingresses have."""
-
-
-class Indexes:
-    """Indexes of slots, kept from view to view."""
-
-    def __init__(self) -> None:
-        self._made: dict[int, tuple[Records, PrefixIndex]] = {}
-
-    def of(self, records: Records) -> PrefixIndex:
-        """The index of the routes of a slot."""
-        known = self._made.get(id(records))
-        if known is None:
-            known = self._made[id(records)] = records, PrefixIndex(prefixes_of(records.keys))
-        return known[1]
-
-    def has(self, records: Records) -> bool:
-        """Whether it was made already."""
-        return id(records) in self._made
-
-    def keep(self, snapshot: Snapshot) -> None:
-        """Forget those of routes that are no longer there."""
-        held = {id(records) for records in snapshot.values()}
-        self._made = {own: made for own, made in self._made.items() if own in held}
+_ROW_FIELDS = ("path_id", "received")
+"""Fields that each route has of its own."""
 
 
 class _Part(NamedTuple):
@@ -67,14 +41,6 @@ class _Part(NamedTuple):
 
     slot: RouteSlot
     records: Records
-
-
-class _Known(NamedTuple):
-    """What sets say in one field, as far as somebody has asked."""
-
-    column: FieldColumn
-    places: Numbers
-    """Where in the column each set stands, or NONE."""
 
 
 class RibView(SourceView):
@@ -90,20 +56,19 @@ class RibView(SourceView):
         type: RecordType = ROUTE,
         present: Present = lambda number: None,
         version: int = 0,
-        indexes: Indexes | None = None,
+        memory: SetMemory | None = None,
     ) -> None:
         self.type = type
         self.version = version
         self._present = present
-        self._indexes = indexes or Indexes()
-        self._indexes.keep(snapshot)
+        self._memory = memory or SetMemory()
         self._parts = [_Part(slot, own) for slot, own in snapshot.items() if isinstance(slot, RouteSlot)]
         self._starts = np.cumsum([0, *(len(part.records) for part in self._parts)])
-        self._sets: dict[tuple[str, int], dict[Value, list[int]]] = {}
         self._typed = None if type == ROUTE else TypedRecords(type)
         self._stores = list(dict.fromkeys(part.slot.attributes for part in self._parts))
-        self._set_starts = np.cumsum([0, *(len(store.octets) for store in self._stores)])
-        self._known: dict[str, _Known] = {}
+        self._memory.keep(self._stores)
+        self._first_of_sets: dict[AttributeStore, Numbers] = {}
+        self._first_of_values: dict[tuple[AttributeStore, str], tuple[int, Numbers]] = {}
         self._whole: dict[str, NumberColumn] = {}
 
     def tabled(self) -> RibView:
@@ -157,37 +122,32 @@ class RibView(SourceView):
         return self._within(prefix.bits, [low], [end])
 
     def find(self, field: str, key: Value) -> Found[Record]:
-        """Routes with this value in this field; other fields than those of `Route` are looked through once a view."""
+        """Routes with this value in this field."""
         if field == "prefix" and isinstance(key, Prefix):
             return self.exact_match(key)
-        if self.type.field(field) is None:
-            raise SourceGone(f"{self.type} has no field {field}")
+        self._check(field)
         rows = [start + np.flatnonzero(self._with(part, field, key)) for part, start in self._placed()]
         return Found(np.concatenate(rows) if rows else (), self.record)
 
     def contains(self, field: str, key: Value) -> bool:
         """Whether a route has this value in this field."""
-        return len(self.find(field, key)) > 0
+        return bool(self.first_rows(field, (key,))[0] != NONE)
 
     # --- whole columns -----------------------------------------------------------------------------------------------
 
     def count_column(self, look_up: str, prefixes: NDArray[np.bytes_]) -> Numbers:
         """How many routes one of `LOOK_UPS` finds for each prefix."""
-        own = self._of_width(prefixes)
-        if not self._worth_indexes(own, len(prefixes)):
-            return super().count_column(look_up, prefixes)
         if look_up == "longest_match":
-            return self._count_longest(own, prefixes)
+            return self._count_longest(prefixes)
         counts = np.zeros(len(prefixes), np.int64)
-        for part, _ in own:
-            counts += self._indexes.of(part.records).counts(look_up, prefixes)
+        for part, _ in self._of_width(prefixes):
+            counts += _counts(look_up, part.records.keys, prefixes)
         return counts
 
     def contains_column(self, field: str, keys: Keys) -> Mask:
         """Which values a route has in this field; numbers, and prefixes of one family, may come as an array."""
         if field != "prefix":
-            are_numbers = isinstance(keys, np.ndarray) and keys.dtype.kind != "S"
-            return self.first_rows(field, keys) != NONE if are_numbers else super().contains_column(field, keys)
+            return np.asarray(self.first_rows(field, keys) != NONE)
         columns = [(slice(None), keys)] if isinstance(keys, np.ndarray) else by_family(list(keys))  # type: ignore[arg-type]
         mask = np.zeros(len(keys), np.bool_)
         for places, own in columns:
@@ -197,86 +157,125 @@ class RibView(SourceView):
 
     def first_of(self, look_up: str, prefixes: NDArray[np.bytes_]) -> Numbers:
         """The row of the first route that `exact_match` or `longest_match` finds for each of these, which ascend."""
-        own = self._of_width(prefixes)
-        if not self._worth_indexes(own, len(prefixes)):
-            return _firsts((getattr(self, look_up)(prefix) for prefix in world.prefixes_of(prefixes)), len(prefixes))
         first, longest = (np.full(len(prefixes), NONE, np.int64) for _ in range(2))
-        for part, start in own:
-            index = self._indexes.of(part.records)
-            numbers = index.numbers_ascending(look_up, prefixes)
-            lengths = index.lengths_of(numbers)
-            better = lengths > longest
-            first[better] = index.groups.first(numbers[better]) + start
-            longest[better] = lengths[better]
+        for part, start in self._of_width(prefixes):
+            find = key_search.longest if look_up == "longest_match" else key_search.exact
+            found = find(part.records.keys, prefixes)
+            better = found.lengths > longest
+            first[better] = found.first[better] + start
+            longest[better] = found.lengths[better]
         return first
 
     def first_rows(self, field: str, keys: Keys) -> Numbers:
-        """The row of the first route with each of these numbers in this field, or NONE."""
-        if field not in self._whole and len(keys) <= _FEW:
-            values = keys.tolist() if isinstance(keys, np.ndarray) else keys
+        """The row of the first route with each of these values in this field, or NONE."""
+        self._check(field)
+        values: Sequence[Value] = keys.tolist() if isinstance(keys, np.ndarray) else keys
+        if self._is_of_sets(field):
+            return self._first_with(field, values)
+        if self.type == ROUTE and field not in (*_ROW_FIELDS, "prefix"):
+            firsts: dict[Value, int] = {}
+            for part, start in self._placed():
+                firsts.setdefault(self._of_slot(part.slot, field), start)
+            return np.fromiter((firsts.get(value, NONE) for value in values), np.int64, len(values))
+        if field == "prefix" or (field not in self._whole and len(keys) <= _FEW):
             return _firsts((self.find(field, value) for value in values), len(keys))
         if field not in self._whole:
-            column, places = self._column_at(field, np.arange(len(self)))
-            assert isinstance(column, NumberColumn)
-            self._whole[field] = NumberColumn(column.values_at(places), column.known_at(places))
+            self._whole[field] = NumberColumn(self._in_rows(field, np.arange(len(self))))
         return self._whole[field].first_rows(keys)
 
     def known_at(self, field: str, rows: Numbers) -> Mask | None:
         """Which of these routes have a value in this field; None for all of them."""
-        column, places = self._column_at(field, rows)
-        return column.known_at(places)
+        if not self._is_of_sets(field):
+            return None
+        known = np.zeros(len(rows), np.bool_)
+        for places, _, own in self._values_at(field, rows):
+            known[places] = own != MISSING
+        return known
 
     def numbers_at(self, field: str, rows: Numbers) -> NDArray[Any]:
         """What these routes have in a field of numbers."""
-        column, places = self._column_at(field, rows)
-        assert isinstance(column, NumberColumn)
-        return column.values_at(places)
+        if not self._is_of_sets(field):
+            return self._in_rows(field, rows)
+        numbers = np.zeros(len(rows), set_field(self.type, field).dtype)
+        for places, values, own in self._values_at(field, rows):
+            numbers[places] = values.array(own)
+        return numbers
 
     def has_at(self, field: str, rows: Numbers, items: NDArray[Any]) -> Mask:
         """Whether these routes have, each, this item in a field of lists of numbers."""
-        column, places = self._column_at(field, rows)
-        assert isinstance(column, ListColumn)
-        return column.has_at(places, items)
+        has = np.zeros(len(rows), np.bool_)
+        for places, values, own in self._values_at(field, rows):
+            has[places] = values.have(own, items[places])
+        return has
 
-    def _column_at(self, field: str, rows: Numbers) -> tuple[FieldColumn, Numbers]:
-        """A column with what these routes have in a field, and where in it that is of each."""
+    def _values_at(self, field: str, rows: Numbers) -> Iterator[tuple[slice | Numbers, SetValues, Numbers]]:
+        """Of each store the places of routes among these, and the numbers of the values that their sets have."""
         rows = rows.astype(np.int64, copy=False)
-        if self.type == ROUTE and field in _ROW_FIELDS:
-            return NumberColumn(self._in_rows(field, rows if len(self) else rows[:0])), np.arange(len(rows))
-        known = self._known.get(field)
-        if known is None:
-            known = _Known(field_column(self.type, field, ()), np.full(self._set_starts[-1], NONE, np.int64))
-        if not len(self):
-            return known.column, rows
-        sets = self._gathered(rows, np.int64, self._sets_of)
-        places = known.places[sets]
-        if NONE in places:
-            known = self._known[field] = self._with_sets(field, known, distinct(sets[places == NONE]))
-            places = known.places[sets]
-        return known.column, places
+        for store in self._stores:
+            places: slice | Numbers = slice(None)
+            if len(self._stores) > 1:
+                own = np.array([part.slot.attributes is store for part in self._parts])
+                places = np.flatnonzero(own[np.searchsorted(self._starts, rows, "right") - 1])
+            values = self._memory.of(store, self.type, field)
+            yield places, values, values.of_sets(self._gathered(rows[places], np.uint32, _sets))
 
     # --- on the way --------------------------------------------------------------------------------------------------
 
-    def _count_longest(self, own: Sequence[tuple[_Part, int]], prefixes: NDArray[np.bytes_]) -> Numbers:
+    def _count_longest(self, prefixes: NDArray[np.bytes_]) -> Numbers:
         longest = np.full(len(prefixes), NONE, np.int64)
         counts = np.zeros(len(prefixes), np.int64)
-        for part, _ in own:
-            index = self._indexes.of(part.records)
-            numbers = index.numbers("longest_match", prefixes)
-            lengths = index.lengths_of(numbers)
-            counts[lengths > longest] = 0
-            counts += np.where(lengths >= longest, index.counts_of(numbers), 0)
-            np.maximum(longest, lengths, out=longest)
+        for part, _ in self._of_width(prefixes):
+            found = key_search.longest(part.records.keys, prefixes)
+            counts[found.lengths > longest] = 0
+            counts += np.where(found.lengths >= longest, found.counts, 0)
+            np.maximum(longest, found.lengths, out=longest)
         return counts
 
-    def _with_sets(self, field: str, known: _Known, sets: Numbers) -> _Known:
-        """The same with these sets, which it does not have."""
-        stores = np.searchsorted(self._set_starts, sets, "right") - 1
-        pairs = zip(stores.tolist(), (sets - self._set_starts[stores]).tolist(), strict=True)
-        more = field_column(self.type, field, [self._stores[store].octets[number] for store, number in pairs])
-        places = known.places.copy()
-        places[sets] = len(known.column) + np.arange(len(sets))
-        return _Known(joined([known.column, more]) if len(known.column) else more, places)  # type: ignore[arg-type]
+    def _check(self, field: str) -> None:
+        if self.type.field(field) is None:
+            raise SourceGone(f"{self.type} has no field {field}")
+
+    def _is_of_sets(self, field: str) -> bool:
+        """Whether sets have this field."""
+        return field in ATTRIBUTE_FIELDS if self.type == ROUTE else field != "prefix"
+
+    def _first_with(self, field: str, keys: Sequence[Value]) -> Numbers:
+        """The row of the first route with a set with each of these values in this field, or NONE."""
+        first = np.full(len(keys), len(self), np.int64)
+        for store in self._stores:
+            values, firsts = self._values_of(store, field)
+            numbers = np.fromiter(map(values.of, keys), np.int64, len(keys))
+            numbers[numbers >= len(firsts)] = NONE
+            np.minimum(first, np.append(firsts, len(self))[numbers], out=first)  # NONE is the last
+        first[first == len(self)] = NONE
+        return first
+
+    def _values_of(self, store: AttributeStore, field: str) -> tuple[SetValues, Numbers]:
+        """What the sets of a store say in a field, and the row of the first route with each value.
+
+        That is as many as there are routes where there is none; values that are not that many are of other views.
+        """
+        values = self._memory.of(store, self.type, field)
+        numbering, firsts = self._first_of_values.get((store, field), (NONE, np.zeros(0, np.int64)))
+        if numbering != values.numbering:
+            of_sets = self._firsts_of(store)
+            there = np.flatnonzero(of_sets != NONE)
+            numbers = values.of_sets(there.astype(np.uint32))
+            firsts = np.full(len(values), len(self), np.int64)
+            np.minimum.at(firsts, numbers, of_sets[there])
+            self._first_of_values[store, field] = values.numbering, firsts
+        return values, firsts
+
+    def _firsts_of(self, store: AttributeStore) -> Numbers:
+        """The row of the first route with each set of a store, or NONE."""
+        known = self._first_of_sets.get(store)
+        if known is None:
+            known = self._first_of_sets[store] = np.full(len(store.octets), NONE, np.int64)
+            for part, start in reversed(list(self._placed())):
+                if part.slot.attributes is store:
+                    rows = np.arange(start + len(part.records) - 1, start - 1, -1)
+                    known[_sets(part, slice(None, None, -1))] = rows  # of several, the last one stays
+        return known
 
     def _gathered(self, rows: Numbers, dtype: type[np.generic], read: Callable[[_Part, Numbers], Any]) -> NDArray[Any]:
         """For each of these rows what is read of its slot by its place there, slot by slot."""
@@ -289,14 +288,11 @@ class RibView(SourceView):
             made[own] = read(self._parts[number], rows[own] - self._starts[number])
         return made
 
-    def _sets_of(self, part: _Part, rows: Numbers) -> Numbers:
-        """The numbers of sets over all stores."""
-        assert part.records.values is not None
-        start = self._set_starts[self._stores.index(part.slot.attributes)]
-        return np.asarray(part.records.values[rows] + start)
-
     def _in_rows(self, field: str, rows: Numbers) -> NDArray[Any]:
-        """One of `_ROW_FIELDS` of these rows."""
+        """A field of numbers that routes or their ingresses have, for these rows."""
+        rows = rows.astype(np.int64, copy=False)
+        if not len(self):
+            return np.zeros(len(rows), np.uint64)
         match field:
             case "path_id":
                 return self._gathered(rows, np.uint32, lambda part, own: _path_ids(part.records.keys[own]))
@@ -304,8 +300,9 @@ class RibView(SourceView):
                 return self._gathered(rows, np.uint64, _moments)
             case "peer_asn":
                 return self._gathered(rows, np.uint32, lambda part, own: self._ingress(part.slot).asn)
-            case _:
+            case "peer_id":
                 return self._gathered(rows, np.uint64, lambda part, own: self._ingress(part.slot).digest)
+        raise ValueError(f"{field} is no field of numbers")
 
     def _ingress(self, slot: RouteSlot) -> Ingress:
         return self._present(slot.number) or slot.ingress
@@ -317,11 +314,6 @@ class RibView(SourceView):
         """The slots of the family of these prefixes, each with the number of its first row."""
         family = 4 if prefixes.dtype.itemsize == 5 else 6
         return [(part, start) for part, start in self._placed() if part.slot.family == family]
-
-    def _worth_indexes(self, own: Sequence[tuple[_Part, int]], prefixes: int) -> bool:
-        """Whether so many prefixes are looked up in less time by indexes of slots, of which some may be there."""
-        fresh = sum(len(part.records) for part, _ in own if not self._indexes.has(part.records))
-        return fresh <= _ROWS_A_LOOK_UP * prefixes * len(own)
 
     def _within(self, bits: int, lows: list[bytes], highs: list[bytes]) -> Found[Record]:
         """Routes with keys between each of these and its end."""
@@ -338,38 +330,43 @@ class RibView(SourceView):
         at = int(np.searchsorted(self._starts, row, "right")) - 1
         return self._parts[at].records.key(row - int(self._starts[at]))[-5]
 
-    def _with(self, part: _Part, field: str, key: Value) -> Mask:
+    def _with(self, part: _Part, field: str, key: Any) -> Mask:
         """Which routes of a slot have a value in a field."""
         slot, records = part
-        if self.type == ROUTE and field not in ATTRIBUTE_FIELDS:
-            return self._with_in_row(part, field, key)
-        assert records.values is not None
-        numbers = self._sets_with(field, slot.attributes).get(key, [])
-        return np.isin(records.values, np.array(numbers, np.uint32))
-
-    def _with_in_row(self, part: _Part, field: str, key: Any) -> Mask:
-        slot, records = part
+        if self._is_of_sets(field):
+            values, firsts = self._values_of(slot.attributes, field)
+            number = values.of(key)
+            if not 0 <= number < len(firsts):
+                return np.zeros(len(records), np.bool_)
+            return values.with_value(number)[_sets(part, slice(None))]
         if field == "path_id":
             return np.asarray(_path_ids(records.keys) == key)
         if field == "received":
             return np.asarray(_moments(part, slice(None)) == key)
+        return np.full(len(records), self.type == ROUTE and self._of_slot(slot, field) == key)
+
+    def _of_slot(self, slot: RouteSlot, field: str) -> Any:
+        """What all routes of a slot have in a field."""
         ingress = self._ingress(slot)
         status = "ACTIVE" if ingress.state is IngressState.UP else "STALE"
-        told = RouteRecord(slot.family, b"", ingress, b"", status=status).get(field)
-        return np.full(len(records), told == key)
+        return RouteRecord(slot.family, b"", ingress, b"", status=status).get(field)
 
-    def _sets_with(self, field: str, store: AttributeStore) -> dict[Value, list[int]]:
-        """For each value of a field, the numbers of the attribute sets that have it."""
-        known = self._sets.get((field, id(store)))
-        if known is None:
-            known = self._sets[field, id(store)] = defaultdict(list)
-            for number, octets in enumerate(store.octets):
-                if octets and (value := self._of_set(octets).get(field)) is not None:
-                    known[value].append(number)
-        return known
 
-    def _of_set(self, octets: bytes) -> Record:
-        return AttributesView(octets) if self._typed is None else self._typed.of_set(octets)
+def _sets(part: _Part, rows: Numbers | slice) -> NDArray[np.uint32]:
+    """The numbers of the sets of these rows."""
+    assert part.records.values is not None
+    return part.records.values[rows]
+
+
+def _counts(look_up: str, keys: NDArray[np.bytes_], prefixes: NDArray[np.bytes_]) -> Numbers:
+    match look_up:
+        case "exact_match":
+            return key_search.exact(keys, prefixes).counts
+        case "less_specifics":
+            return key_search.covering_counts(keys, prefixes)
+        case "more_specifics":
+            return key_search.covered_counts(keys, prefixes)
+    raise ValueError(f"there is no look-up {look_up}")
 
 
 def _path_ids(keys: NDArray[np.bytes_]) -> NDArray[Any]:
