@@ -122,6 +122,25 @@ class AwayTests(MqttCase):
             self.assertNamed(sender, broker.port, 2)
             self.assertEqual(len(sender.said(f"{LOOPBACK}:{broker.port}", "takes records again")), 2)
 
+    def test_exactly_once(self) -> None:
+        """With QoS 2 nothing comes twice, as long as the broker remembers the session.
+
+        It itself sends again, after a restart, what consumers of QoS 2 had received: these have QoS 0.
+        """
+        broker = self.mosquitto(settings=[("queue_qos0_messages", "true")])
+        consoles = {name: self.console(broker.port, "-q", "0", name=name) for name in VERSIONS}
+        senders = {name: self.sender(broker.port, more=f", version: {name}, qos: 2", name=name) for name in VERSIONS}
+        for sender in senders.values():
+            sender.send(BEFORE, RATE)
+        for sender in senders.values():
+            sender.await_counters("some have arrived", written=SOME)
+            sender.send(MORE, RATE)
+        broker.stop()
+        broker.start()
+        for name, sender in senders.items():
+            self.assertAllArrive(sender, consoles[name], BEFORE + MORE)
+            self.assertEqual(numbers(consoles[name]), [*range(BEFORE + MORE)])
+
     def test_it_is_partitioned_away(self) -> None:
         """Nobody says that it has gone: that nothing comes back says it."""
         broker = self.mosquitto()
@@ -311,6 +330,9 @@ class RefusingTests(MqttCase):
                 self.assertIn(f"{LOOPBACK}:{servers[name].port}", sender.await_problem())
                 # nonsense is another one each time, and is told so
                 self.assertNamed(sender, servers[name].port, most=MOST_NONSENSE)
+            for sender in senders.values():
+                sender.leave()
+            for sender in senders.values():
                 told = sender.stop()
                 self.assertEqual((told.written, told.dropped), (0, 0), sender.daemon.lines()[-20:])
                 self.assertWell(told)

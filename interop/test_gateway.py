@@ -12,6 +12,8 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any, TypeVar
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -59,6 +61,28 @@ unit view: VirtualRib with config {{ filter_map: seen, contains: Seen }};
 
 WELL_KNOWN = {"no-export": "65535:65281", "no-advertise": "65535:65282", "no-export-sub-confed": "65535:65283"}
 """Communities that bgpkit-parser calls by their names (RFC 1997)."""
+
+PREFIX = "201.71.32.0/22"
+"""One of `LARGE`, which has others that cover it and that it covers."""
+
+FILTERS: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
+    ({"prefix": PREFIX}, lambda data: any(_covers(PREFIX, own) for own in _prefixes(data))),
+    ({"prefix": PREFIX, "moreSpecific": False}, lambda data: PREFIX in _prefixes(data)),
+    (
+        {"prefix": PREFIX, "moreSpecific": False, "lessSpecific": True},
+        lambda data: any(_covers(own, PREFIX) for own in _prefixes(data)),
+    ),
+    ({"path": "^49463"}, lambda data: data.get("path", [])[:1] == [49463]),
+    ({"path": "9829$"}, lambda data: data.get("path", [])[-1:] == [9829]),
+    ({"path": "^59689,6939"}, lambda data: data.get("path", [])[:2] == [59689, 6939]),
+    ({"path": "18403,131127"}, lambda data: " 18403, 131127," in f" {str(data.get('path', []))[1:-1]},"),
+    ({"peer": "37.49.236.145"}, lambda data: data["peer"] == "37.49.236.145"),
+    (
+        {"peer": "37.49.236.145", "path": "!6939"},
+        lambda data: data["peer"] == "37.49.236.145" and 6939 not in data.get("path", [6939]),
+    ),
+]
+"""What may be asked of an archive, and whether a message is to be told then, in plain Python."""
 
 Routes = dict[tuple[str, str], tuple[str, str, list[str]]]
 """Path, next hop and communities by peer and prefix."""
@@ -349,9 +373,11 @@ class RisTests(GatewayCase):
         }
 
     async def test_an_archive(self) -> None:
-        client, rib = RisClient(), RisClient()
+        client, rib, *some = (RisClient() for _ in range(2 + len(FILTERS)))
         await self.subscribe(client, host="mrt")
         await self.subscribe(rib, host="rib")
+        for own, (asked, _) in zip(some, FILTERS, strict=True):
+            await self.subscribe(own, host="mrt", **asked)
         self.use(SMALL.replace("jinx.updates.20150401.0000", "updates.20260222.1530"))
         await self.changed("mrt/rib", self.position("mrt/rib"))
         had = {(peer, prefix) for peer, prefix in client.held}
@@ -360,10 +386,23 @@ class RisTests(GatewayCase):
         self.assertTrue(had)
         await self.compare(client, "mrt")
         await self.compare(rib, "rib")
+        told = [(line, json.loads(line)["data"]) for line in client.lines]
+        for own, (asked, wanted) in zip(some, FILTERS, strict=True):
+            await self.same_lines(own, [line for line, data in told if wanted(data)], str(asked))
+            self.assertLess(len(own.lines), len(told))
+        self.assertEqual(len({tuple(own.lines) for own in some}), len(FILTERS))
+
+    async def same_lines(self, client: RisClient, expected: list[str], what: str) -> None:
+        """Exactly these messages are told."""
+        self.assertTrue(expected, what)
+        await self.until(lambda: True if len(client.lines) >= len(expected) else None, what)
+        self.assertEqual(client.lines == expected, True, what)
 
     async def test_bmp(self) -> None:
-        client = RisClient()
+        client, states, updates = RisClient(), RisClient(), RisClient()
         await self.subscribe(client)
+        await self.subscribe(states, type="RIS_PEER_STATE")
+        await self.subscribe(updates, type="UPDATE")
         before = self.position("bmp/rib")
         router = socket.create_connection((LOOPBACK, self.bmp))
         self.addCleanup(router.close)
@@ -376,6 +415,9 @@ class RisTests(GatewayCase):
         router.close()
         await self.until(lambda: True if not client.held else None, "routes stay when the router is gone")
         await self.until(lambda: True if client.states[-1][1] == "down" else None, "the peer stays")
+        for own, type in ((states, "RIS_PEER_STATE"), (updates, "UPDATE")):
+            expected = [line for line in client.lines if json.loads(line)["data"]["type"] == type]
+            await self.same_lines(own, expected, type)
 
     async def test_by_lines(self) -> None:
         """The same over plain HTTP, with a filter."""
@@ -390,6 +432,21 @@ class RisTests(GatewayCase):
         self.assertTrue(any(int(each.prefix.partition(".")[0]) >= 128 for each in elements if "." in each.prefix))
         answer.fp.raw._sock.shutdown(socket.SHUT_RDWR)
         answer.close()
+
+
+def _prefixes(data: dict[str, Any]) -> list[str]:
+    """All prefixes of a message."""
+    announced = (prefix for each in data.get("announcements", ()) for prefix in each["prefixes"])
+    return [*announced, *data.get("withdrawals", ())]
+
+
+_network = lru_cache(1 << 16)(ip_network)
+
+
+def _covers(one: str, other: str) -> bool:
+    """Whether the other prefix is the same or more specific."""
+    outer, inner = _network(one), _network(other)
+    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # of one version
 
 
 def _sorted_sets(path: str) -> str:

@@ -160,10 +160,17 @@ class RabbitmqTests(MqttCase):
         super().setUp()
         require(RABBITMQ, self)
 
-    def test_it_gets_everything_with_and_without_tls(self) -> None:
+    def test_everything(self) -> None:
+        """Of one broker, as it takes long to start."""
         shown = identity(self.folder)
         broker = Rabbitmq(self.folder / "broker", shown, {USER: PASSWORD})
         self.keep(broker)
+        self.it_gets_everything_with_and_without_tls(broker, shown)
+        self.it_retains_the_last_of_each_topic(broker)
+        self.it_wants_another_password(broker)
+
+    def it_gets_everything_with_and_without_tls(self, broker: Rabbitmq, shown: Identity) -> None:
+        """With each QoS, in order."""
         login = f'user: "{USER}", password: "{PASSWORD}"'
         for name, port, settings, options in (
             ("plain", broker.port, login, ["-u", USER, "-P", PASSWORD]),
@@ -178,6 +185,44 @@ class RabbitmqTests(MqttCase):
                     sender.send(COUNT)
                     self.assertRead(console.wait_for(COUNT), before=f"{topic} ")
                     self.assertCounts(sender.stop(), COUNT)
+
+    def it_retains_the_last_of_each_topic(self, broker: Rabbitmq) -> None:
+        """Topics are made of a field; it gives what it has retained to those only who name the topic."""
+        self.part("retained")
+        login, topics = ["-u", USER, "-P", PASSWORD], [f"trouble/out/k{key}" for key in range(7)]
+        live = self.console(broker.port, "trouble/out/#", *login, shown="%t %p", name="live")
+        settings = f'user: "{USER}", password: "{PASSWORD}", qos: 1, retain: true'
+        sender = self.sender(broker.port, f'{settings}, topic: "{{instance}}/{{stream}}/{{key}}"')
+        sender.send(70)
+        told = [line.split(" ", 1) for line in live.wait_for(70)]
+        self.assertEqual([(topic, json.loads(payload)["number"]) for topic, payload in told], [
+            (topics[number % 7], number) for number in range(70)
+        ])  # fmt: skip
+        self.assertCounts(sender.stop(), 70)
+        others = [word for topic in topics[1:] for word in ("-t", topic)]
+        late = self.console(broker.port, topics[0], *others, *login, shown="%r %t %p", name="late")
+        kept = [line.split(" ", 2) for line in late.wait_for(7)]
+        self.assertEqual({(retained, topic, json.loads(payload)["number"]) for retained, topic, payload in kept}, {
+            ("1", topics[number % 7], number) for number in range(63, 70)
+        })  # fmt: skip
+
+    def it_wants_another_password(self, broker: Rabbitmq) -> None:
+        """It is told with the broker's name; what waits arrives when the password in the file is right."""
+        self.part("password")
+        console = self.console(broker.port, "password", "-u", USER, "-P", PASSWORD, name="password")
+        password = self.folder / "password"
+        password.touch(0o600)
+        password.write_text("wrong\n")
+        sender = self.sender(broker.port, f'user: "{USER}", password_file: "{password}", qos: 1, topic: "password"')
+        sender.send(COUNT)
+        sender.await_counters("they are sent", number=COUNT)
+        self.assertIn("user name or password", sender.await_problem())
+        self.assertToldOnce(sender, f"the MQTT broker {LOOPBACK}:{broker.port}", "user name or password", "#error]")
+        self.assertEqual(sender.counters().written, 0)
+        password.write_text(f"{PASSWORD}\n")
+        sender.daemon.tell("reopen")
+        self.assertRead(console.wait_for(COUNT), before="password ")
+        self.assertCounts(sender.stop(), COUNT)
 
 
 BLOCKS = """
