@@ -160,11 +160,11 @@ class Columns:
         return self._world if self.asks(wanted) else NOWHERE
 
     def of_each_row(self, wanted: Expr) -> Node | None:
-        """The node of an expression of numbers that each row tells for itself, as a column."""
+        """The node of an expression of numbers, true or false that each row tells for itself, as a column."""
         if self.depends(wanted) != Depends.ROW or not isinstance(wanted.type, types.ScalarType):
             return None
-        node = None if form(wanted.type).kind not in "uif" else self._node(wanted)
-        return node if isinstance(node, Plain) else None
+        node = self._node(wanted) if form(wanted.type).kind in "buif" else None
+        return None if isinstance(node, Single) else node
 
     def depends(self, wanted: Expr) -> Depends:
         """What an expression depends on."""
