@@ -206,9 +206,9 @@ class Kafka(Broker):
         if not (self.data / "meta.properties").exists():
             self.data.mkdir(parents=True, exist_ok=True)
             words = ["format", "-t", _CLUSTER, "-c", str(self._configuration)]
-            for name, password in self._users.items():
+            for user, password in self._users.items():
                 for mechanism in _SCRAM:
-                    words += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
+                    words += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
             _tool(self.folder, "kafka.tools.StorageTool", words)
         command = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", *self._options, _logging(self.folder)]
         daemon = Daemon(name, [*command, "kafka.Kafka", self._configuration], self.folder, _environment())
