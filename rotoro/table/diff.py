@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rotoro.table.columns import Column, Mask, Rows, group_ends, group_starts
+from rotoro.table.columns import Column, Mask, Rows, distinct, group_ends, group_starts
 from rotoro.table.digest import MODULUS, total
 from rotoro.table.records import Records, columnwise
 from rotoro.table.slots import Slot
@@ -41,6 +41,15 @@ class Change:
         """The keys that exist no more."""
         keys = self.before.keys
         return keys if self.before.values is None else keys[~self.after.find(keys)[1]]
+
+    @property
+    def touched(self) -> Column:
+        """The keys of both sides, ascending, each once."""
+        if not len(self.before):
+            return self.after.keys
+        if not len(self.after):
+            return self.before.keys
+        return distinct(np.concatenate((self.before.keys, self.after.keys)))
 
     @property
     def count(self) -> int:

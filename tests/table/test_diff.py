@@ -81,6 +81,12 @@ class ChangeTests(SynchronousTestCase):
         self.assertEqual(change.before, routes(1, 1))
         self.assertEqual(change.after, routes(None, 2, None, 2))
         self.assertEqual((change.count, change.rows), (3, 4))
+        self.assertEqual(change.touched.tolist(), routes(1, 1, None, 1).keys.tolist())
+
+    def test_touched_on_one_side(self) -> None:
+        one = routes(1, 2)
+        self.assertIs(Change(one, routes()).touched, one.keys)
+        self.assertIs(Change(routes(), one).touched, one.keys)
 
     def test_withdrawn_without_values(self) -> None:
         one, two = Records.of(VRP4, [bytes(10)]), Records.of(VRP4, [b"\1" * 10])

@@ -42,7 +42,7 @@ def json_of(type: RecordType, beside: str | None = None, end: str = "") -> Writt
         return one_by_one
     from rotonda.filters import _bulk
 
-    heads = tuple(f"{'{,'[number > 0]}{encode_basestring(name)}:".encode() for number, name in enumerate(names))
+    heads = tuple(f"{',' if number else '{'}{encode_basestring(name)}:".encode() for number, name in enumerate(names))
     kinds = bytes(_bulk.KINDS.get(_kind(field.type), 0) for field in type.fields)
     others = tuple(_writer(field.type) for field in type.fields)
     at = names.index(beside) if beside in names else -1

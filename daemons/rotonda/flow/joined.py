@@ -13,7 +13,7 @@ import numpy as np
 from rotonda.filters.routes import PASS_ALL, RouteFilter
 from rotonda.flow.touched import Touched
 from rotoro.table import EMPTY, Change, Diff, History, Records, RouteSlot, Slot, Snapshot
-from rotoro.table.columns import Column, distinct, group_ends, group_starts
+from rotoro.table.columns import Column, group_ends, group_starts
 from rotoro.table.records import columnwise
 
 
@@ -106,7 +106,7 @@ class JoinedTable:
             if isinstance(slot, RouteSlot):
                 kept = own.kept.records(self.filter.slot(slot))
                 changes[self.filter.slot(slot)] = Change.between(
-                    _rows(kept, _touched(change)), self.filter.run(slot, change.after)
+                    _rows(kept, change.touched), self.filter.run(slot, change.after)
                 )
         return Diff.of(changes)
 
@@ -175,7 +175,7 @@ class JoinedTable:
 
     def _first_of_all(self, slot: Slot, change: Change) -> Change:
         """The same where other wests have rows of the slot, too."""
-        touched = _touched(change)
+        touched = change.touched
         parts = [_rows(west.kept.records(slot), touched) for west in self._wests.values()]
         together = columnwise(lambda *data: np.concatenate(data), *parts)
         order = np.argsort(together.keys, kind="stable")
@@ -186,15 +186,6 @@ class JoinedTable:
 def _whole(records: Records) -> Change:
     """All of these are looked at."""
     return Change(records, records)
-
-
-def _touched(change: Change) -> Column:
-    """The keys of a change, ascending, each once."""
-    if not len(change.before):
-        return change.after.keys
-    if not len(change.after):
-        return change.before.keys
-    return distinct(np.concatenate((change.before.keys, change.after.keys)))
 
 
 def _rows(records: Records, keys: Column) -> Records:

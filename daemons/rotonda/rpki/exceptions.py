@@ -76,7 +76,7 @@ class Exceptions:
         """What a change of the data changes in what `of` makes of it; costs what the change costs."""
         changes: dict[Slot, Change] = {}
         for slot, change in diff.items():
-            touched = distinct(np.concatenate((change.before.keys, change.after.keys)))
+            touched = change.touched
             before, after = (self._result(slot, side, touched) for side in (change.before, change.after))
             changes[slot] = Change.between(before, after)
         return Diff.of(changes)

@@ -14,7 +14,6 @@ import numpy as np
 from rotonda.rpki.sources import SourceState
 from rotonda.rpki.unions import held_by_any
 from rotoro.table import EMPTY, Change, Diff, Records, Slot, Snapshot
-from rotoro.table.columns import distinct
 
 
 class Merged:
@@ -78,7 +77,7 @@ def _of_union(slot: Slot, union: Records, own: Records, others: Sequence[Records
             there |= held.find(change.before.keys)[1]
         _, known = union.find(change.after.keys)
         return Change(change.before.take(~there), change.after.take(~known))
-    touched = distinct(np.concatenate((change.before.keys, change.after.keys)))
+    touched = change.touched
     rows, found = union.find(touched)
     return Change.between(union.take(rows[found]), held_by_any(slot, [own, *others], touched))
 

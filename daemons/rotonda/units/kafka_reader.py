@@ -16,7 +16,7 @@ from threading import Event, Semaphore
 from typing import Any
 
 import numpy as np
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -160,10 +160,6 @@ class KafkaReader(TopicService):
         """Become a member."""
         super().startService()
         self._start("reads")
-
-    def stopService(self) -> Deferred[None]:
-        """Leave the group, so that others have the partitions at once; fires when that is done."""
-        return super().stopService()
 
     def hold(self, on: bool) -> None:
         """Read nothing as long as this is so; we stay a member of the group, and what was read is taken."""
