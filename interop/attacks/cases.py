@@ -30,7 +30,7 @@ VRPS = 50_000
 SLACK = 8 << 20
 """Octets of memory that may come and go with anything."""
 
-LEAST_SECONDS = 0.25
+LEAST_SECONDS = 0.1
 """Below this nobody can tell a slow daemon from a busy machine."""
 
 SILENT = ""
